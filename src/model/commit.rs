@@ -100,6 +100,12 @@ impl Commit {
         self.changes.iter().map(change).sum::<usize>() + 128
     }
 
+    /// The keys that it deletes.
+    pub(crate) fn deleted_keys(&self) -> impl Iterator<Item = &Key> {
+        let gone = self.changes.iter().filter(|change| change.now.is_none());
+        gone.map(|change| &change.key)
+    }
+
     /// Whether it writes an entry with an access list.
     pub fn has_lists(&self) -> bool {
         let has_list = |entry: &Arc<Entry>| entry.attrs().access().is_some();

@@ -13,7 +13,7 @@ use super::history::History;
 use super::node_commit::CommitEffects;
 use super::prepared_deletion::PreparedDeletion;
 use super::quota::{EntrySource, Quotas};
-use super::remembered_deletions::{RememberedDeletions, deleted};
+use super::remembered_deletions::RememberedDeletions;
 use super::renewal_rules::RenewalRules;
 use super::retired::retire;
 use super::seen_nodes::CommitStates;
@@ -237,7 +237,7 @@ impl Applier {
                 counted.push(Arc::clone(&commit));
             }
             let was_held_back = snapshot.held_back().clone();
-            let deletions = deleted(&commit).count();
+            let deletions = commit.deleted_keys().count();
             let forgotten = self.deleted.lock().forgets(deletions);
             let before = keeps_states.then(|| snapshot.entries.clone());
             let effects = snapshot.apply_forgetting(&commit, forgotten);
@@ -353,7 +353,7 @@ impl Applier {
             let into = (&mut snapshot.deletions, &mut snapshot.deletions_floor);
             self.deleted.lock().push_block(block, into);
         } else {
-            for key in deleted(commit) {
+            for key in commit.deleted_keys() {
                 snapshot.deletions.insert(key.clone(), commit.revision);
             }
             self.remember_deletions(&mut snapshot, commit, 0);

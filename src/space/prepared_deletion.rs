@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::deletions::{BLOCK, DeletedBlock};
 use super::directories::{NodeEffect, NodeFate, is_made_anew, node_of, parent};
 use super::history::History;
-use super::remembered_deletions::deleted;
 use super::snapshot::Snapshot;
 use crate::model::{Commit, Key};
 
@@ -47,7 +46,7 @@ pub(crate) struct PreparedDeletion {
 impl PreparedDeletion {
     /// Applies a deletion that has no revision yet to what is shown. `None` where its delivery is to do all.
     pub(crate) fn new(shown: &Snapshot, commit: &Commit) -> Option<Self> {
-        let mut keys: Vec<Key> = deleted(commit).cloned().collect();
+        let mut keys: Vec<Key> = commit.deleted_keys().cloned().collect();
         if shown.is_sifted() || keys.len() != commit.changes.len() {
             return None;
         }

@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 
 use super::deletions::{DeletedBlock, Deletions};
 use crate::model::{Commit, Key};
-
-/// Deletions remembered; above this number the older half is forgotten.
-const MAX_DELETIONS: usize = 1 << 17;
+use crate::store::excess_deletions;
 
 /// The deletions, besides as many as a commit has of its own, that a commit takes out of the snapshot when they are forgotten.
 /// To take out all of the older half at once would hold up whoever writes next.
@@ -49,7 +47,7 @@ impl RememberedDeletions {
 
     /// How many of so many deletions of one commit would be forgotten at once, were they remembered.
     pub(crate) fn forgets(&self, deletions: usize) -> usize {
-        excess(self.count + deletions).saturating_sub(self.count)
+        excess_deletions(self.count + deletions).saturating_sub(self.count)
     }
 
     /// Adds what a commit deleted, but for so many, for which all that there were are forgotten; and forgets the oldest where
@@ -64,7 +62,7 @@ impl RememberedDeletions {
             self.clear();
         }
         let before = self.count;
-        for key in deleted(commit).skip(forgotten) {
+        for key in commit.deleted_keys().skip(forgotten) {
             self.queue
                 .push_back(Remembered::Key(commit.revision, key.clone()));
             self.count += 1;
@@ -97,7 +95,7 @@ impl RememberedDeletions {
     }
 
     fn forget_oldest(&mut self, own: usize, (deletions, floor): (&mut Deletions, &mut u64)) {
-        let mut excess = excess(self.count);
+        let mut excess = excess_deletions(self.count);
         while excess > 0
             && let Some(oldest) = self.queue.pop_front()
         {
@@ -123,27 +121,11 @@ impl RememberedDeletions {
     }
 }
 
-/// How many of so many deletions are forgotten.
-fn excess(deletions: usize) -> usize {
-    if deletions > MAX_DELETIONS {
-        deletions - MAX_DELETIONS / 2
-    } else {
-        0
-    }
-}
-
-/// The keys that a commit deletes.
-pub(crate) fn deleted(commit: &Commit) -> impl Iterator<Item = &Key> {
-    let changes = commit.changes.iter();
-    changes
-        .filter(|change| change.now.is_none())
-        .map(|change| &change.key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{Cause, Change};
+    use crate::store::MAX_DELETIONS;
 
     fn deletions(revision: u64, count: usize) -> Commit {
         let change = |at| Change {
@@ -175,7 +157,7 @@ mod tests {
                 self.deletions = Deletions::default();
                 self.floor = revision;
             }
-            for key in deleted(&commit).skip(forgotten) {
+            for key in commit.deleted_keys().skip(forgotten) {
                 self.deletions.insert(key.clone(), revision);
             }
             let into = (&mut self.deletions, &mut self.floor);
@@ -186,7 +168,7 @@ mod tests {
             let commit = deletions(revision, count);
             let block = DeletedBlock {
                 revision,
-                keys: deleted(&commit).cloned().collect(),
+                keys: commit.deleted_keys().cloned().collect(),
                 forgotten: self.remembered.forgets(count),
             };
             let into = (&mut self.deletions, &mut self.floor);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::model::{Commit, Key};
 
 /// Deletions remembered; above this number the older half is forgotten.
-const MAX_DELETIONS: usize = 1 << 17;
+pub(crate) const MAX_DELETIONS: usize = 1 << 17;
 
 /// Deletions in the order of revisions, also those of keys that were written again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl DeletionQueue {
 
     /// Adds the deletions of the next commit.
     pub(crate) fn push(&mut self, commit: &Commit) {
-        let kept = deleted(commit);
+        let kept = commit.deleted_keys();
         self.0
             .extend(kept.map(|key| (commit.revision, key.clone())));
     }
@@ -33,7 +33,7 @@ impl DeletionQueue {
     /// Takes out the older half where there are too many. A map of deletions by key must forget those that are still the last of
     /// their key; the floor is the revision of the last one taken.
     pub(crate) fn take_excess(&mut self) -> impl Iterator<Item = (u64, Key)> {
-        self.0.drain(..excess(self.0.len()))
+        self.0.drain(..excess_deletions(self.0.len()))
     }
 
     /// Drops the deletions for which `keeps` is false.
@@ -43,20 +43,12 @@ impl DeletionQueue {
 }
 
 /// How many of so many deletions are forgotten.
-fn excess(deletions: usize) -> usize {
+pub(crate) fn excess_deletions(deletions: usize) -> usize {
     if deletions > MAX_DELETIONS {
         deletions - MAX_DELETIONS / 2
     } else {
         0
     }
-}
-
-/// The keys that a commit deletes.
-fn deleted(commit: &Commit) -> impl Iterator<Item = &Key> {
-    let changes = commit.changes.iter();
-    changes
-        .filter(|change| change.now.is_none())
-        .map(|change| &change.key)
 }
 
 #[cfg(test)]

@@ -27,7 +27,9 @@ pub mod shared;
 pub use contents::{
     DirectoryChanges, DirectoryCheckpoint, DirectoryRecord, Gap, RetentionFloors, StoreContents,
 };
-pub(crate) use deletion_queue::DeletionQueue;
+#[cfg(test)]
+pub(crate) use deletion_queue::MAX_DELETIONS;
+pub(crate) use deletion_queue::{DeletionQueue, excess_deletions};
 pub use error::{CommitError, StoreError};
 pub(crate) use key_hash::KeyHash;
 pub use limits::Limits;
