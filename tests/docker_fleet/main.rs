@@ -198,6 +198,7 @@ async fn a_fleet_does_what_its_rates_say_and_clears_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_at_rest_has_written_all_its_nodes_before_a_host_watches_them() {
     let (servers, _guard) = guarded().await;
+    let mut lists = Vec::new();
     for (prefix, url) in [
         ("consul", SourceUrl::Consul(servers.consul.to_string())),
         ("etcd", SourceUrl::Etcd2(vec![servers.etcd.to_string()])),
@@ -207,6 +208,7 @@ async fn a_fleet_at_rest_has_written_all_its_nodes_before_a_host_watches_them() 
         let target = LoadTarget::resolve(&url, &access, None, false);
         let options = FleetOptions {
             hosts: HOSTS,
+            networks: 0,
             start_within: Duration::ZERO,
             at_rest: true,
             // Both fleets are on one keyspace.
@@ -218,7 +220,10 @@ async fn a_fleet_at_rest_has_written_all_its_nodes_before_a_host_watches_them() 
         let fleet = fleet.await.unwrap();
         assert_eq!(tally.heartbeats_before_starts(), Some(3 * HOSTS));
         assert_eq!(tally.steps(DockerStep::DaemonStart), HOSTS);
+        lists.push(tally.lists());
         assert_eq!(tally.failures(), Vec::<String>::new());
         fleet.stop().await;
     }
+    // Over etcd each host has listed the nodes, too; over Consul the first answer of its watch is that list.
+    assert_eq!(lists[1], lists[0] + HOSTS);
 }

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 pub(crate) struct Tally {
     steps: Mutex<BTreeMap<DockerStep, u64>>,
     requests: AtomicU64,
+    lists: AtomicU64,
     conflicts: AtomicU64,
     failures: Mutex<Vec<String>>,
     /// How many heartbeats there were before the first daemon had started.
@@ -24,6 +25,11 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn conflicts(&self) -> u64 {
         self.conflicts.load(Ordering::Relaxed)
+    }
+
+    /// How many lists were answered.
+    pub(crate) fn lists(&self) -> u64 {
+        self.lists.load(Ordering::Relaxed)
     }
 
     pub(crate) fn steps(&self, step: DockerStep) -> u64 {
@@ -42,6 +48,8 @@ impl Tally {
 impl StepObserver for Tally {
     fn request(&self, request: StoreRequest, _latency: Duration, failure: Option<&Failure>) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let is_list = request == StoreRequest::List && failure.is_none();
+        self.lists.fetch_add(u64::from(is_list), Ordering::Relaxed);
         let failure = failure.map(|failure| format!("{}: {failure}", request.name()));
         self.failures.lock().extend(failure);
     }

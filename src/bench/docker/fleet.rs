@@ -225,9 +225,15 @@ impl Fleet {
         for host in hosts {
             let host = Arc::clone(host);
             let after = share(self.options.start_within, host.number(), self.options.hosts);
+            let at_rest = self.options.at_rest;
             starting.spawn(async move {
                 sleep_until(epoch + after).await;
-                host.start(epoch + after, false).await
+                let started = host.start(epoch + after, false).await;
+                // On ZooKeeper each host reads the entry of each other one: of a fleet at rest all have done so.
+                if at_rest && started.is_ok() {
+                    host.nodes_listed().await;
+                }
+                started
             });
         }
         while starting.join_next().await.is_some() {}

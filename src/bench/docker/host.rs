@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -82,6 +82,8 @@ pub struct Host {
     is_alive: AtomicBool,
     /// Whether its node entry was written before the daemon starts.
     is_announced: AtomicBool,
+    /// Whether its first list of the nodes has ended, well or not.
+    has_listed_nodes: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Host {
@@ -125,11 +127,12 @@ impl Host {
             driver: daemon.driver(),
             store_is_back: daemon.store_is_back(),
             daemon: tokio::sync::Mutex::new(daemon),
-            options,
             context,
             tasks: Mutex::new(Vec::new()),
             is_alive: AtomicBool::new(false),
             is_announced: AtomicBool::new(false),
+            has_listed_nodes: watch::Sender::new(!options.advertises),
+            options,
         })
     }
 
@@ -179,6 +182,13 @@ impl Host {
             self.heartbeat(Instant::now()).await?;
         }
         Ok(())
+    }
+
+    /// Waits until a host that has started has listed the nodes once, or failed to.
+    pub(super) async fn nodes_listed(&self) {
+        // The host keeps the sender.
+        let mut has_listed = self.has_listed_nodes.subscribe();
+        let _listed = has_listed.wait_for(|has| *has).await;
     }
 
     /// Does something, after what it does now.
@@ -264,8 +274,10 @@ impl Host {
             }
             let mut watch = self.discovery.watch_tree(nodes.clone());
             while watch.next().await.is_ok() {
+                self.has_listed_nodes.send_replace(true);
                 self.store_is_back.notify_waiters();
             }
+            self.has_listed_nodes.send_replace(true);
             sleep(self.options.heartbeat).await;
         }
     }
