@@ -13,7 +13,7 @@ use crate::cli::kv::print;
 /// The options of `kubekv policy learn`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Let the gateway tell of everything: --audit FILE --audit-reads, with a policy whose [[identity]] tables name the \
+    after_help = "Let the gateway record everything: --audit FILE --audit-reads, with a policy whose [[identity]] tables name the \
 clients, and --policy-mode warn. What is printed are rules for that policy: the least that allows what was done. Read them before \
 you use them."
 )]
@@ -40,17 +40,17 @@ impl Learn {
         let learned = learner.propose();
         print::bytes(learned.text.as_bytes())?;
         if learned.unreadable > 0 {
-            tell(&format!(
+            report(&format!(
                 "{} lines are none of an audit log",
                 learned.unreadable
             ));
         }
         for key in &learned.unnamed {
-            tell(&format!(
+            report(&format!(
                 "no policy can name this key, and nothing is allowed with it: {key}"
             ));
         }
-        tell(&format!(
+        report(&format!(
             "learned {} rules from {} lines",
             learned.rules, learned.lines
         ));
@@ -64,8 +64,8 @@ impl Learn {
     }
 }
 
-/// Tells the operator something besides the rules.
-fn tell(text: &str) {
+/// Reports something to the operator besides the rules.
+fn report(text: &str) {
     // Standard error may be closed.
     let _closed = writeln!(io::stderr(), "{text}");
 }

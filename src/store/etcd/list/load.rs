@@ -48,7 +48,7 @@ async fn list_past(prefix: &Prefix) -> Option<ListedPrefix> {
         let at = at.filter(|at| *at > 0)?;
         match prefix.list_at(at).await {
             Ok(listed) => return Some(listed),
-            Err(error) => tracing::debug!(%error, revision = at, "cannot list the past"),
+            Err(error) => tracing::debug!(%error, revision = at, "cannot list a past revision"),
         }
     }
     None
