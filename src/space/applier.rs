@@ -325,12 +325,12 @@ impl Applier {
         if wide.is_some() {
             retire(before);
         }
-        // Those that broke before are told; those that break from now on perhaps not.
+        // Watches that broke before this get the commits; those that break from now on may not.
         let broken = self.renewals.broken();
         self.watches.deliver(keys);
         match wide {
-            Some(wide) => self.renewals.told_keys(broken, wide.renewed.iter()),
-            None => self.renewals.told(broken, &delivered),
+            Some(wide) => self.renewals.note_delivered_keys(broken, wide.renewed.iter()),
+            None => self.renewals.note_delivered(broken, &delivered),
         }
     }
 

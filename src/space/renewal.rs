@@ -97,7 +97,7 @@ impl Keyspace {
             }
             _ => return None,
         };
-        if !is_refresh && rules.takes_telling(key) {
+        if !is_refresh && rules.claims_delivery(key) {
             return None;
         }
         Some(Renewal {
