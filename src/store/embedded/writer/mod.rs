@@ -110,10 +110,10 @@ impl<E: Engine> Writer<E> {
         let mut refused = false;
         for queued in group {
             // What was decided on something that is not written is not written either.
-            let void = refused && queued.is_in_order();
+            let fails_too = refused && queued.is_in_order();
             let short = (!all_fit).then_some((&mut left, queued.bytes()));
             let (request, reply) = queued.split();
-            let outcome = if void {
+            let outcome = if fails_too {
                 Err(CommitError::Conflict)
             } else {
                 self.take(request, short)
