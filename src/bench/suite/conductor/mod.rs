@@ -121,6 +121,7 @@ impl Conductor<'_> {
         if let LoadCommand::Carried(search) = &group.command {
             return self.search(record, stage, group, search, running);
         }
+        let rate_key = format!("{}/{}", stage.key, group.key);
         let rate = match &group.pace {
             GroupPace::Closed => None,
             GroupPace::SameRounds(other) => {
@@ -129,8 +130,7 @@ impl Conductor<'_> {
             }
             GroupPace::HalfOf(other) => {
                 // That of the cells which are there already, if some are.
-                let key = format!("{}/{}", stage.key, group.key);
-                let known = record.rates.get(&key).copied();
+                let known = record.rates.get(&rate_key).copied();
                 let Some(rate) = known.or_else(|| rate(record, stage, group, other)) else {
                     return Ok(());
                 };
@@ -144,11 +144,7 @@ impl Conductor<'_> {
             else {
                 continue;
             };
-            let load = GroupLoad {
-                group,
-                protocol: deployment.protocol,
-                rate,
-            };
+            let load = GroupLoad::of(group, deployment, rate);
             let cell = self.finish(load, server, measured, until);
             if let Some(failed) = &cell.failed {
                 (self.progress)(&format!("    {}: {failed}", deployment.name()));
@@ -156,8 +152,7 @@ impl Conductor<'_> {
             record.cells.insert(id(deployment), cell);
         }
         if let Some(rate) = rate {
-            let key = format!("{}/{}", stage.key, group.key);
-            record.rates.insert(key, rate);
+            record.rates.insert(rate_key, rate);
         }
         (self.save)(record).map_err(SuiteError::Save)
     }
@@ -178,11 +173,7 @@ impl Conductor<'_> {
                 let Some(server) = running.get_mut(deployment) else {
                     continue;
                 };
-                let load = GroupLoad {
-                    group,
-                    protocol: deployment.protocol,
-                    rate,
-                };
+                let load = GroupLoad::of(group, *deployment, rate);
                 match self.runner().measure(load, server) {
                     Ok(one) => measured.push(one),
                     Err(error) => *so_far = Err(error),
