@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
-use support::certificates::certificates;
+use support::certificates::{certificates, server_files};
 use support::etcd_member::Member;
 use support::policy_text::PolicyText;
 use support::running::Running;
@@ -37,8 +37,7 @@ fn gateway(at: &Path, store: &str, name: &str) -> Running {
 }
 
 fn gateway_for(at: &Path, store: &str, name: &str, own: &[&str]) -> Running {
-    let path = |name: &str| at.join(name).display().to_string();
-    let [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map(path);
+    let [cert, key, ca] = server_files(at);
     let tls = [
         "--tls-cert",
         &cert,
