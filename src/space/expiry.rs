@@ -129,7 +129,7 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
         if space.timers().postpone(item, RETRY_AFTER, is_unknown) {
             tracing::warn!(
                 why,
-                "could not write the end of something that ran out; will try again until it is written"
+                "could not write the end of an expired session, TTL or lock-delay; will retry until it is written"
             );
         }
     }
