@@ -40,17 +40,17 @@ impl Learn {
         let learned = learner.propose();
         print::bytes(learned.text.as_bytes())?;
         if learned.unreadable > 0 {
-            report(&format!(
+            tell(&format!(
                 "{} lines are none of an audit log",
                 learned.unreadable
             ));
         }
         for key in &learned.unnamed {
-            report(&format!(
+            tell(&format!(
                 "no policy can name this key, and nothing is allowed with it: {key}"
             ));
         }
-        report(&format!(
+        tell(&format!(
             "learned {} rules from {} lines",
             learned.rules, learned.lines
         ));
@@ -64,8 +64,8 @@ impl Learn {
     }
 }
 
-/// Reports something to the operator besides the rules.
-fn report(text: &str) {
+/// Tells the operator something besides the rules.
+fn tell(text: &str) {
     // Standard error may be closed.
     let _closed = writeln!(io::stderr(), "{text}");
 }
