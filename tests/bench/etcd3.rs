@@ -167,7 +167,7 @@ fn user_of_etcd_is_authenticated_over_tls() {
     ];
     for component in COMPONENTS {
         let mut member = Member::start_with(component, "https", &more);
-        let ours = ["ours.pem", "ours.key"].map(path);
+        let ours = ["ours.pem", "ours.key"].map(|name| at.join(name).display().to_string());
         let options = [
             format!("--cacert={ca}"),
             format!("--cert={}", ours[0]),
