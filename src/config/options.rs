@@ -148,7 +148,7 @@ pub const OPTIONS: [OptionSpec; 63] = [
         "tls-client-auth",
         "off|optional|required",
         "required with --tls-client-ca, else off",
-        "Whether clients show a certificate that an authority of --tls-client-ca vouches for",
+        "Whether clients present a certificate that an authority of --tls-client-ca vouches for",
     ),
     text(
         "tls-crl",
@@ -178,7 +178,7 @@ pub const OPTIONS: [OptionSpec; 63] = [
         "consul-tls-client-auth",
         "off|optional|required",
         "that of --tls-client-auth",
-        "Whether clients of Consul's API show a certificate, in place of --tls-client-auth",
+        "Whether clients of Consul's API present a certificate, in place of --tls-client-auth",
     ),
     text(
         "consul-tls-crl",
@@ -208,7 +208,7 @@ pub const OPTIONS: [OptionSpec; 63] = [
         "etcd-tls-client-auth",
         "off|optional|required",
         "that of --tls-client-auth",
-        "Whether clients of etcd's API show a certificate, in place of --tls-client-auth",
+        "Whether clients of etcd's API present a certificate, in place of --tls-client-auth",
     ),
     text(
         "etcd-tls-crl",
@@ -238,7 +238,7 @@ pub const OPTIONS: [OptionSpec; 63] = [
         "zookeeper-tls-client-auth",
         "off|optional|required",
         "that of --tls-client-auth",
-        "Whether clients of ZooKeeper's protocol show a certificate, in place of --tls-client-auth",
+        "Whether clients of ZooKeeper's protocol present a certificate, in place of --tls-client-auth",
     ),
     text(
         "zookeeper-tls-crl",
@@ -268,7 +268,7 @@ pub const OPTIONS: [OptionSpec; 63] = [
         "admin-tls-client-auth",
         "off|optional|required",
         "that of --tls-client-auth",
-        "Whether clients of the admin port show a certificate, in place of --tls-client-auth",
+        "Whether clients of the admin port present a certificate, in place of --tls-client-auth",
     ),
     text(
         "admin-tls-crl",
@@ -287,14 +287,14 @@ pub const OPTIONS: [OptionSpec; 63] = [
         "policy",
         "FILE|kubernetes:[NAMESPACE]",
         "none",
-        "The policy that says who clients are and what each may do: a file in TOML, read again when it changes, or the \
+        "The policy that defines who clients are and what each may do: a file in TOML, read again when it changes, or the \
          AccessPolicy objects in a namespace of a Kubernetes cluster. Without one every client can read and change everything",
     ),
     text(
         "policy-mode",
         "off|warn|enforce",
         "enforce with --policy, else off",
-        "With warn, what the policy refuses is answered, and told in the log and the metrics; with off the policy is not read",
+        "With warn, what the policy refuses is answered, and reported in the log and the metrics; with off the policy is not read",
     ),
     text(
         "credentials",
@@ -307,15 +307,15 @@ pub const OPTIONS: [OptionSpec; 63] = [
         "token-review-audience",
         "AUDIENCE",
         "none",
-        "The audience of Kubernetes ServiceAccounts' tokens that clients may show, such as kubekv; the API server of the cluster is \
-         asked whose each is. Never the API server's own audience",
+        "The audience of Kubernetes ServiceAccounts' tokens that clients may show, such as kubekv; the API server of the cluster \
+         reviews them. Never the API server's own audience",
     ),
     text(
         "guard",
         "off|warn|enforce",
         "off",
         "The Docker guard: with enforce, records that would harm Docker daemons and changes that no daemon makes are refused, and bad \
-         records are kept from clients; with warn they are told in the log and the metrics",
+         records are kept from clients; with warn they are reported in the log and the metrics",
     ),
     text(
         "etcd-advertise",

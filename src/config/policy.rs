@@ -80,7 +80,7 @@ fn token_review(audience: Setting) -> Result<String, ConfigError> {
     let what = if !is_good || !text.chars().all(|c| c.is_ascii_graphic()) {
         "an audience has 1 to 253 letters, digits and signs"
     } else if text.starts_with(OF_API_SERVERS) {
-        "this is the API server's own audience: whoever has such a token may use it there, too, so have tokens made for another one, such as kubekv"
+        "this is the API server's own audience: whoever has such a token may use it there, too; use tokens for another audience, such as kubekv"
     } else {
         return Ok(text);
     };

@@ -208,7 +208,7 @@ impl GivenTls {
     }
 }
 
-/// Whether clients show a certificate.
+/// Whether clients present a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClientAuthMode {
     Off,

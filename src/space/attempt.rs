@@ -6,21 +6,18 @@
 
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
 use super::audit::NotedReply;
 use super::change_turn::ChangeTurn;
-use super::critical_section::{Blocked, WaitQueue, WriteLocks};
+use super::critical_section::{Blocked, WriteLocks};
 use super::decision::{ChangeAnswer, Decided};
-use super::denied::Denied;
 use super::draft::Draft;
+use super::entered::Entered;
 use super::keyspace::{ChangeError, Committed, Keyspace};
-use super::pending::{MAX_PENDING_WRITES, PendingCommits, PendingSnapshot};
-use super::quota::{QuotaReservation, ReservedOrder};
+use super::pending::{PendingCommits, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
 use super::renewal::Renewal;
-use super::snapshot::Snapshot;
 use crate::model::{Caller, Key, Proposal};
 use crate::store::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, Submission};
 
@@ -73,36 +70,6 @@ pub(crate) enum LaneAttempt<R, E> {
     NotYet,
 }
 
-/// The critical section, entered.
-pub(crate) struct Entered<'a> {
-    pub(crate) queue: MutexGuard<'a, WaitQueue>,
-    pub(crate) pending: MutexGuard<'a, PendingCommits>,
-    durable: Arc<Snapshot>,
-    /// The store's generation and order, where proposals are accepted in order now.
-    pub(crate) order: Option<(u64, &'a dyn CommitOrder)>,
-    /// Dropped last.
-    _wakes: StoreWake<'a>,
-}
-
-/// Wakes the store when the critical section is left: to wake a thread takes longer than most decisions, for which others
-/// would wait.
-struct StoreWake<'a>(Option<&'a dyn CommitOrder>);
-
-impl Drop for StoreWake<'_> {
-    fn drop(&mut self) {
-        if let Some(order) = self.0 {
-            order.wake();
-        }
-    }
-}
-
-impl Entered<'_> {
-    /// The durable entries.
-    pub(crate) fn durable(&self) -> &Snapshot {
-        &self.durable
-    }
-}
-
 impl Keyspace {
     /// Attempts a change once, by a decision made inside the critical section.
     pub(crate) fn attempt<R, E>(
@@ -146,28 +113,6 @@ impl Keyspace {
         drop(entered);
         turn.leave(attempt.as_ref().is_some_and(Attempt::waits));
         LaneAttempt::InOrder(attempt.unwrap_or(Attempt::Again), order.0)
-    }
-
-    /// Enters the critical section.
-    pub(crate) fn enter(&self) -> Entered<'_> {
-        let queue = self.inner.section.enter();
-        let mut pending = self.inner.pending.lock();
-        if pending.generation().is_none()
-            && let Some(order) = &self.inner.order
-        {
-            pending.begin(order.generation());
-        }
-        // After the generation is known: the snapshot then has all that is left of earlier ones.
-        let durable = self.inner.applier.current();
-        pending.settle(&durable);
-        let order = pending.generation().zip(self.inner.order.as_deref());
-        Entered {
-            queue,
-            pending,
-            durable,
-            order,
-            _wakes: StoreWake(self.inner.order.as_deref()),
-        }
     }
 
     /// Attempts a change whose read-write set is locked until its outcome is known.
@@ -253,78 +198,6 @@ impl Keyspace {
         }
     }
 
-    /// Hands what was decided to the store: at once where it accepts in order, else when it is locked.
-    pub(crate) fn hand_over<R, E>(
-        &self,
-        entered: &mut Entered<'_>,
-        caller: &Caller,
-        (mut reply, proposal): (NotedReply<R>, Proposal),
-        set: Option<ReadWriteSet>,
-        turn: &mut ChangeTurn,
-    ) -> Attempt<R, E> {
-        let Some(order) = entered.order.filter(|_| !turn.is_prepared) else {
-            let locks = match self.lock(entered, set, turn) {
-                Ok(locks) => locks,
-                Err(woken) => return Attempt::Wait(woken),
-            };
-            return match self.reserve(caller, &proposal, ReservedOrder::Uncertain) {
-                Ok(reserved) => {
-                    reply.keep(reserved);
-                    reply.hand_over(None);
-                    Attempt::Locked(locks, proposal, reply)
-                }
-                Err(denied) => {
-                    turn.unused = Some(locks);
-                    Attempt::Answer(Err(ChangeError::Denied(denied)))
-                }
-            };
-        };
-        // Wide changes in flight are not in the base: what they change is not read before they are durable.
-        let is_locked = turn.reserved.is_some();
-        let passed = if proposal.writes.len() > MAX_PENDING_WRITES || is_locked {
-            self.lock(entered, set, turn).map(Some)
-        } else {
-            self.check(entered, set, turn).map(|()| None)
-        };
-        let locks = match passed {
-            Ok(locks) => locks,
-            Err(woken) => return Attempt::Wait(woken),
-        };
-        match self.reserve(caller, &proposal, ReservedOrder::Accepted) {
-            Ok(reserved) => {
-                let attempt = accept(entered, order, proposal, (reply, locks), turn);
-                if matches!(attempt, Attempt::Accepted(..)) {
-                    entered.pending.keep(reserved);
-                }
-                attempt
-            }
-            Err(denied) => {
-                turn.unused = locks;
-                let answer = Err(ChangeError::Denied(denied));
-                let base = PendingSnapshot::new(&entered.durable, &entered.pending);
-                if base.is_durable() {
-                    Attempt::Answer(answer)
-                } else {
-                    // What is pending counted: should it fail, this may be made after all.
-                    barrier(entered, order, Some(answer))
-                }
-            }
-        }
-    }
-
-    /// Reserves what a change adds beneath prefixes that have quotas.
-    fn reserve(
-        &self,
-        caller: &Caller,
-        proposal: &Proposal,
-        order: ReservedOrder,
-    ) -> Result<Option<Box<dyn QuotaReservation>>, Denied> {
-        match &self.inner.quotas {
-            Some(quotas) => quotas.reserve(caller, &proposal.writes, order),
-            None => Ok(None),
-        }
-    }
-
     /// Renews, unless something of it is on its way.
     fn renew_entry<R, E>(
         &self,
@@ -373,7 +246,7 @@ impl Keyspace {
 
     /// Waits for its turn where a read-write set clashes with one that is locked, or that waits before it. Where there is none,
     /// nothing was locked.
-    fn check(
+    pub(crate) fn check(
         &self,
         entered: &mut Entered<'_>,
         set: Option<ReadWriteSet>,
@@ -394,43 +267,6 @@ impl Keyspace {
         let (ticket, woken) = entered.queue.enqueue(section, blocked, turn.ticket.take());
         turn.ticket = Some(ticket);
         woken
-    }
-}
-
-/// Hands a proposal to the store, and shows what it writes to later decisions unless it is locked.
-fn accept<R, E>(
-    entered: &mut Entered<'_>,
-    (generation, order): (u64, &dyn CommitOrder),
-    proposal: Proposal,
-    (mut reply, locks): (NotedReply<R>, Option<WriteLocks>),
-    turn: &mut ChangeTurn,
-) -> Attempt<R, E> {
-    let submission = match locks {
-        Some(_) => Submission::Wide(proposal),
-        None => Submission::Small(proposal),
-    };
-    let error = match order.accept(generation, submission, turn.room.take()) {
-        Ok(accepted) => {
-            let commit = accepted.commit.as_ref().map(Arc::clone);
-            let Entered {
-                pending, durable, ..
-            } = &mut *entered;
-            pending.add(durable, accepted.revision, commit);
-            // A wide one is numbered later.
-            let revision = locks.is_none().then_some(accepted.revision);
-            reply.hand_over(revision);
-            return Attempt::Accepted(accepted, locks, reply);
-        }
-        Err(error) => error,
-    };
-    turn.unused = locks;
-    match error {
-        NotAccepted::Superseded => {
-            entered.pending.begin(None);
-            Attempt::Again
-        }
-        NotAccepted::NoRoom(bytes) => Attempt::NoRoom(bytes),
-        NotAccepted::Failed(error) => Attempt::Answer(Err(ChangeError::Failed(error))),
     }
 }
 

@@ -65,7 +65,7 @@ pub enum NotAuthenticated {
     #[error("too many passwords or tokens of this client wait to be verified: try again later")]
     TooMany,
     /// Who could say whose its token is does not answer.
-    #[error("whose this token is cannot be found out now: try again later")]
+    #[error("the token cannot be reviewed now: try again later")]
     Unavailable,
 }
 

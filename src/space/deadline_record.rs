@@ -2,7 +2,7 @@
 //!
 //! Renewals are not stored, so whoever begins to serve gives such an entry its full TTL. A host that is dead would never go
 //! where gateways follow one another quickly: so what is not renewed for half its TTL gets a record of when it ends. The
-//! next renewal writes the entry, which makes the record void.
+//! next renewal writes the entry, which makes the record obsolete.
 
 use std::time::Duration;
 

@@ -129,7 +129,7 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
         if space.timers().postpone(item, RETRY_AFTER, is_unknown) {
             tracing::warn!(
                 why,
-                "could not write the end of something that ran out; will try again until it is written"
+                "could not write the end of an expired session, TTL or lock-delay; will retry until it is written"
             );
         }
     }
@@ -161,7 +161,7 @@ fn decide(draft: &mut Draft<'_>, item: &Timed, most: ReleaseBounds) -> Ended {
     if done { Ended::Whole } else { Ended::Nothing }
 }
 
-/// Records when an entry ends that nobody has renewed, so that it ends then whoever serves; or removes a record that is void.
+/// Records when an entry ends that nobody has renewed, so that it ends then whoever serves; or removes a record that is obsolete.
 fn record_deadline(draft: &mut Draft<'_>, key: &Key, left: Option<Duration>) -> Ended {
     let record_key = deadline_record::RECORDS.record_key(key);
     let recorded = draft.peek(&record_key).cloned();

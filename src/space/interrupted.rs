@@ -8,6 +8,6 @@ pub enum Interrupted {
     #[error("too slow: changes from index {0} on were dropped")]
     Lagged(u64),
     /// The caller may see other keys in these ranges than before. Commits that were not taken yet are lost.
-    #[error("the keys that may be seen have changed")]
+    #[error("the rights of the client have changed")]
     RightsChanged,
 }

@@ -60,7 +60,7 @@ impl KeyspaceCounters {
             ),
             (
                 "ends_postponed",
-                "Times an end of something that ran out could not be written, and is tried again",
+                "Ends of expired sessions, TTLs and lock-delays that could not be written, and are retried",
                 &self.ends_postponed,
             ),
             (

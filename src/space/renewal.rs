@@ -80,7 +80,7 @@ impl Keyspace {
             (Some(had), Some(has)) => {
                 put.attrs.deadline = Some(has.kept_by_renewals());
                 let is_kept = had.is_kept_by_renewals() && had.ttl_ms == has.ttl_ms;
-                // Void or not: the write makes it void.
+                // Obsolete or not: the write makes it obsolete.
                 let record = deadline_record::RECORDS.record_key(key);
                 if !is_kept || draft.peek(&record).is_some() {
                     return None;
@@ -97,7 +97,7 @@ impl Keyspace {
             }
             _ => return None,
         };
-        if !is_refresh && rules.takes_telling(key) {
+        if !is_refresh && rules.claims_delivery(key) {
             return None;
         }
         Some(Renewal {

@@ -1,8 +1,8 @@
-//! Renewal rules: beneath which directories an equal write is a renewal, and when one must be an event all the same.
+//! `RenewalRules`: the directories beneath which an equal write is a renewal, and the exceptions that watches get as events.
 //!
-//! dockerd takes up a watch that broke, such as that of an endpoint count, only when something happens among Docker's nodes.
-//! So after a watch of any client broke, one equal write beneath each directory is made as any other, and wakes its watches.
-//! When a keyspace is opened every watch has broken.
+//! dockerd re-establishes a broken watch, such as that of an endpoint count, only after an event of Docker's nodes. So once the
+//! watch of any client has broken, one equal write beneath each directory is made as any other write, and wakes its watches.
+//! Opening a keyspace breaks every watch.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,12 +14,12 @@ use tokio::time::Instant;
 
 use crate::model::{Cause, Commit, Key, Realm};
 
-/// The shortest time between two writes that are made to be told of, so that clients whose watches break all the time do not
-/// wake everybody all the time.
+/// The shortest time between two equal writes that are delivered, so that clients whose watches break all the time do not wake
+/// everybody all the time.
 const BETWEEN: Duration = Duration::from_secs(5);
 
-/// The most directories, each with hosts of its own, for which is known what was told. Equal writes beneath others are made as
-/// any others are.
+/// The most directories, each with hosts of its own, whose deliveries are tracked. Equal writes beneath others are made as any
+/// other write.
 const MAX_DIRECTORIES: usize = 1_024;
 
 /// The rules of one keyspace.
@@ -30,8 +30,8 @@ pub(crate) struct RenewalRules {
     directories: RwLock<HashMap<Vec<u8>, Arc<RenewedDirectory>>>,
     /// How often watches broke.
     broken: AtomicU64,
-    /// How many of them were old when something was last told beneath each of the directories.
-    all_told: AtomicU64,
+    /// How many of them had broken before the last delivery beneath each of the directories.
+    all_delivered: AtomicU64,
 }
 
 /// A path that names directories beneath which an equal write is a renewal.
@@ -46,9 +46,9 @@ struct RenewedPath {
 /// A directory beneath which an equal write is a renewal.
 #[derive(Debug, Default)]
 struct RenewedDirectory {
-    /// How many of the watches that broke are old when something beneath it was last told.
-    told: AtomicU64,
-    /// When the next write may be made to be told of.
+    /// How many watches had broken before the last delivery beneath it.
+    delivered: AtomicU64,
+    /// When the next equal write may be delivered.
     next: Mutex<Option<Instant>>,
 }
 
@@ -58,7 +58,7 @@ impl Default for RenewalRules {
             paths: OnceLock::new(),
             directories: RwLock::default(),
             broken: AtomicU64::new(1),
-            all_told: AtomicU64::new(0),
+            all_delivered: AtomicU64::new(0),
         }
     }
 }
@@ -113,7 +113,7 @@ impl RenewalRules {
         paths.find_map(|path| path.directory_of(key.as_bytes()))
     }
 
-    /// What is known of a directory; `None` where there are too many.
+    /// The deliveries beneath a directory; `None` where there are too many.
     fn known(&self, directory: &[u8]) -> Option<Arc<RenewedDirectory>> {
         if let Some(known) = self.directories.read().get(directory) {
             return Some(Arc::clone(known));
@@ -122,7 +122,7 @@ impl RenewalRules {
         if directories.len() >= MAX_DIRECTORIES {
             return None;
         }
-        self.all_told.store(0, Ordering::Release);
+        self.all_delivered.store(0, Ordering::Release);
         let known = directories.entry(directory.to_vec()).or_default();
         Some(Arc::clone(known))
     }
@@ -137,15 +137,15 @@ impl RenewalRules {
         self.broken.load(Ordering::Acquire)
     }
 
-    /// Whether this equal write is to be told of. Only one at a time is: where that comes to nothing, one of a while later.
-    pub(crate) fn takes_telling(&self, key: &Key) -> bool {
+    /// Whether this equal write is to be delivered. Only one at a time is: if it fails, one of a while later is.
+    pub(crate) fn claims_delivery(&self, key: &Key) -> bool {
         let Some(path) = self.directory_of(key) else {
             return false;
         };
         let Some(directory) = self.known(path) else {
             return true;
         };
-        if directory.told.load(Ordering::Acquire) == self.broken() {
+        if directory.delivered.load(Ordering::Acquire) == self.broken() {
             return false;
         }
         let now = Instant::now();
@@ -157,11 +157,14 @@ impl RenewalRules {
         true
     }
 
-    /// Notes what the watches were told after so many of them broke.
-    pub(crate) fn told(&self, broken: u64, commits: &[Arc<Commit>]) {
-        let is_told = |commit: &&Arc<Commit>| commit.cause != Cause::Refresh;
-        let changes = commits.iter().filter(is_told).flat_map(|own| &own.changes);
-        self.told_keys(broken, changes.map(|change| &change.key));
+    /// Notes commits that watches got after so many of them broke.
+    pub(crate) fn note_delivered(&self, broken: u64, commits: &[Arc<Commit>]) {
+        let is_delivered = |commit: &&Arc<Commit>| commit.cause != Cause::Refresh;
+        let changes = commits
+            .iter()
+            .filter(is_delivered)
+            .flat_map(|own| &own.changes);
+        self.note_delivered_keys(broken, changes.map(|change| &change.key));
     }
 
     /// One of these keys beneath each directory.
@@ -177,29 +180,29 @@ impl RenewalRules {
         found.into_values().cloned().collect()
     }
 
-    /// As [`Self::told`], of keys whose changes the watches were told.
-    pub(crate) fn told_keys<'a>(&self, broken: u64, keys: impl Iterator<Item = &'a Key>) {
-        if self.all_told.load(Ordering::Acquire) == broken {
+    /// As [`Self::note_delivered`], of keys whose changes watches got.
+    pub(crate) fn note_delivered_keys<'a>(&self, broken: u64, keys: impl Iterator<Item = &'a Key>) {
+        if self.all_delivered.load(Ordering::Acquire) == broken {
             return;
         }
-        let mut told_any = false;
+        let mut any_delivered = false;
         for key in keys {
             let directory = self.directory_of(key);
             if let Some(directory) = directory.and_then(|path| self.known(path)) {
-                directory.told.fetch_max(broken, Ordering::AcqRel);
-                told_any = true;
+                directory.delivered.fetch_max(broken, Ordering::AcqRel);
+                any_delivered = true;
             }
         }
-        if !told_any {
+        if !any_delivered {
             return;
         }
         // A directory that is added waits for this lock, and sets it back.
         let directories = self.directories.read();
-        let mut told = directories
+        let mut delivered = directories
             .values()
-            .map(|one| one.told.load(Ordering::Acquire));
-        if told.all(|told| told >= broken) {
-            self.all_told.store(broken, Ordering::Release);
+            .map(|one| one.delivered.load(Ordering::Acquire));
+        if delivered.all(|delivered| delivered >= broken) {
+            self.all_delivered.store(broken, Ordering::Release);
         }
     }
 }
@@ -254,44 +257,47 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_write_is_told_of_after_any_watch_broke() {
+    async fn one_write_is_delivered_after_any_watch_broke() {
         let (rules, key) = (rules(), Key::user("own/a"));
-        assert!(rules.takes_telling(&key), "every watch has broken");
-        assert!(!rules.takes_telling(&key), "one at a time");
+        assert!(rules.claims_delivery(&key), "every watch has broken");
+        assert!(!rules.claims_delivery(&key), "one at a time");
         tokio::time::advance(BETWEEN).await;
-        assert!(rules.takes_telling(&key), "the first came to nothing");
-        rules.told(rules.broken(), &commit(&key, Cause::Refresh));
+        assert!(rules.claims_delivery(&key), "the first failed");
+        rules.note_delivered(rules.broken(), &commit(&key, Cause::Refresh));
         tokio::time::advance(BETWEEN).await;
-        assert!(rules.takes_telling(&key), "nobody is told of a refresh");
+        assert!(
+            rules.claims_delivery(&key),
+            "a refresh is delivered to nobody"
+        );
         let broken = rules.broken();
         rules.watch_broke();
-        rules.told(broken, &commit(&key, Cause::Set));
+        rules.note_delivered(broken, &commit(&key, Cause::Set));
         tokio::time::advance(BETWEEN).await;
-        assert!(rules.takes_telling(&key), "one broke after it was told");
-        rules.told(rules.broken(), &commit(&key, Cause::Expire));
+        assert!(rules.claims_delivery(&key), "one broke after the delivery");
+        rules.note_delivered(rules.broken(), &commit(&key, Cause::Expire));
         tokio::time::advance(BETWEEN).await;
-        assert!(!rules.takes_telling(&key));
-        assert!(rules.takes_telling(&Key::user("docker/nodes/a")));
+        assert!(!rules.claims_delivery(&key));
+        assert!(rules.claims_delivery(&Key::user("docker/nodes/a")));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_tenant_is_told_by_itself_however_many_there_are() {
+    async fn each_tenant_gets_its_own_delivery_however_many_there_are() {
         let rules = rules();
         let key = |tenant: usize| Key::user(format!("{tenant}/docker/nodes/a"));
         for tenant in 0..MAX_DIRECTORIES {
-            assert!(rules.takes_telling(&key(tenant)));
-            rules.told(rules.broken(), &commit(&key(tenant), Cause::Set));
+            assert!(rules.claims_delivery(&key(tenant)));
+            rules.note_delivered(rules.broken(), &commit(&key(tenant), Cause::Set));
         }
         for tenant in 0..MAX_DIRECTORIES {
-            assert!(!rules.takes_telling(&key(tenant)));
+            assert!(!rules.claims_delivery(&key(tenant)));
         }
         let beyond = key(MAX_DIRECTORIES);
-        rules.told(rules.broken(), &commit(&beyond, Cause::Set));
-        assert!(rules.takes_telling(&beyond), "written as any other");
+        rules.note_delivered(rules.broken(), &commit(&beyond, Cause::Set));
+        assert!(rules.claims_delivery(&beyond), "written as any other");
         rules.watch_broke();
         tokio::time::advance(BETWEEN).await;
-        rules.told(rules.broken(), &commit(&key(1), Cause::Set));
-        assert!(!rules.takes_telling(&key(1)));
-        assert!(rules.takes_telling(&key(2)));
+        rules.note_delivered(rules.broken(), &commit(&key(1), Cause::Set));
+        assert!(!rules.claims_delivery(&key(1)));
+        assert!(rules.claims_delivery(&key(2)));
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct RenewedDeadlines {
     at_ms: HashMap<Key, i64>,
     /// Those that nobody has renewed since this gateway began to serve.
     unrenewed: HashSet<Key>,
-    /// Those that have a record of their deadline, be it void or not.
+    /// Those that have a record of their deadline, obsolete or not.
     records: HashMap<Key, DeadlineRecord>,
 }
 

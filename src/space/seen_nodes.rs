@@ -1,7 +1,7 @@
-//! `CommitStates`: the entries around a commit, by which each caller who does not see all learns what became of nodes.
+//! `CommitStates`: the entries before and after a commit, from which the fate of nodes is derived for a caller who sees a part.
 //!
-//! Whether a node came or went with a commit depends on what else is there. So for such a caller that is found out anew, from
-//! what it may watch alone: hidden entries beneath a node keep nothing alive for it, and bring nothing about.
+//! Whether a commit created or deleted a node depends on the other entries beneath that node. For such a caller only those count
+//! that it may watch: hidden entries neither keep a node alive nor create one.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -38,7 +38,7 @@ impl CommitStates {
             states: self,
             visibility,
             looked_at: Cell::new(0),
-            told: HashSet::new(),
+            reported: HashSet::new(),
             nodes: Vec::new(),
         };
         for change in &commit.changes {
@@ -49,7 +49,7 @@ impl CommitStates {
     }
 }
 
-/// The nodes that a change may have brought or taken along, for whoever sees something other than all: its own, and all above.
+/// The nodes that a change may have created or deleted, for a caller who sees a part of the entries: its own, and all above.
 pub(crate) fn nodes_around(change: &Change) -> impl Iterator<Item = (&str, NodeFate)> {
     let fate = match (&change.before, &change.now) {
         (None, Some(_)) => Some(NodeFate::Came),
@@ -96,7 +96,7 @@ struct SeenNodes<'a, 'b> {
     visibility: &'b Visibility,
     looked_at: Cell<usize>,
     /// Those that came or went.
-    told: HashSet<&'a str>,
+    reported: HashSet<&'a str>,
     nodes: Vec<SeenNode<'a>>,
 }
 
@@ -111,21 +111,21 @@ impl<'a> SeenNodes<'a, '_> {
             return;
         }
         let (was, is) = self.was_and_is(path);
-        if was == is || self.told.contains(path) {
+        if was == is || self.reported.contains(path) {
             self.add_own(path, change, is);
             return;
         }
         let fate = if is { NodeFate::Came } else { NodeFate::Went };
         let start = self.nodes.len();
-        self.tell(path, fate, change);
+        self.report(path, fate, change);
         let mut above = parent(path);
         // A node with an entry of its own comes and goes with a change of that.
         while !above.is_empty()
-            && !self.told.contains(above)
+            && !self.reported.contains(above)
             && self.was_and_is(above) == (was, is)
             && !self.has_own(above)
         {
-            self.tell(above, fate, change);
+            self.report(above, fate, change);
             above = parent(above);
         }
         if fate == NodeFate::Came
@@ -137,7 +137,7 @@ impl<'a> SeenNodes<'a, '_> {
 
     /// Adds the change of an entry whose node neither comes nor goes with it.
     fn add_own(&mut self, path: &'a str, change: &'a Change, is: bool) {
-        let is_first = !self.told.contains(path);
+        let is_first = !self.reported.contains(path);
         if is_made_anew(change) && is_first {
             self.nodes.push((path, NodeFate::Went, change));
             self.nodes.push((path, NodeFate::Came, change));
@@ -146,8 +146,8 @@ impl<'a> SeenNodes<'a, '_> {
         }
     }
 
-    fn tell(&mut self, path: &'a str, fate: NodeFate, by: &'a Change) {
-        self.told.insert(path);
+    fn report(&mut self, path: &'a str, fate: NodeFate, by: &'a Change) {
+        self.reported.insert(path);
         if self.may_watch(path) {
             self.nodes.push((path, fate, by));
         }
@@ -177,7 +177,7 @@ impl<'a> SeenNodes<'a, '_> {
         (self.is_there(before, path), self.is_there(after, path))
     }
 
-    /// Whether a node is there, as far as what may be watched tells.
+    /// Whether a node is there, by the entries that may be watched.
     fn is_there(&self, entries: &EntryMap, path: &str) -> bool {
         // The root always is.
         if path.is_empty() {

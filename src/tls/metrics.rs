@@ -45,7 +45,7 @@ impl TlsMetrics {
             ),
             (
                 "connections_closed",
-                "Connections closed because their client's certificate is not valid any more, by why",
+                "Connections closed because their client's certificate is not valid any more, by reason",
                 &metrics.closed,
             ),
             (

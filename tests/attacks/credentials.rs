@@ -12,71 +12,30 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use support::command::{embedded, kubekv};
+use support::policy_text::PolicyText;
 
 use crate::records::{ATTACKER, THIRD, VICTIM};
 use crate::secrets::{ClientSecret, GIVEN, credentials_file};
 
-/// Whom the policy lets do what: Docker hosts by the addresses in their certificates, or by which their secrets are called, the fleet's operator, and another team's hosts beneath its
-/// own path.
-const POLICY: &str = r#"
-[[identity]]
-authority = "CN=kubekv CA"
-field = "ip"
-name = "{ip}"
-principal = "node/{ip}"
-
-[[identity]]
-authority = "CN=kubekv CA"
-field = "cn"
-name = "ops"
-principal = "ops"
-
-[[identity]]
-authority = "CN=team-b"
-field = "ip"
-name = "{ip}"
-principal = "team-b/{ip}"
-
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "node-{ip}"
-principal = "node/{ip}"
-
-[[identity]]
-authority = "credentials"
-field = "user"
-name = "node-{ip}"
-principal = "node/{ip}"
-
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "ops"
-principal = "ops"
-
-[[identity]]
-authority = "credentials"
-field = "user"
-name = "ops"
-principal = "ops"
-
-[[rule]]
-name = "hosts"
-identities = ["node/{ip}"]
-role = "docker-node"
-
-[[rule]]
-name = "other-hosts"
-identities = ["team-b/{ip}"]
-role = "docker-node"
-prefix = "team-b"
-
-[[rule]]
-name = "operator"
-identities = ["ops"]
-role = "admin"
-"#;
+/// The policy: Docker hosts by the addresses in their certificates, or by which their secrets are called, the fleet's operator,
+/// and another team's hosts beneath its own path.
+fn policy() -> PolicyText {
+    let certified = PolicyText::default()
+        .identity("CN=kubekv CA", "ip", "{ip}", "node/{ip}")
+        .identity("CN=kubekv CA", "cn", "ops", "ops")
+        .identity("CN=team-b", "ip", "{ip}", "team-b/{ip}");
+    let fields = ["token", "user"].into_iter();
+    let identified = fields.fold(certified, |tables, field| {
+        tables
+            .identity("credentials", field, "node-{ip}", "node/{ip}")
+            .identity("credentials", field, "ops", "ops")
+    });
+    let other = "role = \"docker-node\"\nprefix = \"team-b\"";
+    identified
+        .role("hosts", "node/{ip}", "docker-node")
+        .rule("other-hosts", "team-b/{ip}", other)
+        .role("operator", "ops", "admin")
+}
 
 /// What a client may show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,7 +86,7 @@ impl AttackCredentials {
         certs("fleet", &["client", "ops"]);
         certs("forged", &["ca"]);
         certs("forged", &["node", ATTACKER]);
-        std::fs::write(made.path("policy.toml"), POLICY).unwrap();
+        std::fs::write(made.path("policy.toml"), policy().to_string()).unwrap();
         made.give(&GIVEN);
         made
     }

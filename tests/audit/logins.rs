@@ -9,28 +9,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kubekv::guard::credentials::{CredentialText, NewToken, PasswordHash};
 use serde_json::Value;
+use support::policy_text::PolicyText;
 use support::requests::{connect, read_until};
 
 use crate::gateway::{Audited, MARKER, having};
 
-const POLICY: &str = r#"
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "node-{name}"
-principal = "node/{name}"
-
-[[identity]]
-authority = "credentials"
-field = "user"
-name = "{name}"
-principal = "user/{name}"
-
-[[rule]]
-name = "all"
-identities = ["*"]
-role = "admin"
-"#;
+/// Whoever the credentials name may do everything.
+fn policy() -> PolicyText {
+    PolicyText::default()
+        .identity("credentials", "token", "node-{name}", "node/{name}")
+        .identity("credentials", "user", "{name}", "user/{name}")
+        .role("all", "*", "admin")
+}
 
 /// The secret of the token of this name.
 fn secret(name: &str) -> String {
@@ -63,7 +53,7 @@ fn start() -> Audited {
         path.display().to_string()
     };
     let (policy, credentials) = (
-        file("policy.toml", POLICY),
+        file("policy.toml", &policy().to_string()),
         file("credentials.toml", &credentials()),
     );
     let log = directory.path().join("audit.log");

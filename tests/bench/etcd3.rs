@@ -7,11 +7,11 @@ use kubekv::bench::client::{Consistency, Failure};
 use kubekv::bench::etcd3::Etcd3Client;
 use kubekv::bench::target::LoadTarget;
 use kubekv::config::{SourceAccess, SourceUrl, StoreAccess, StorePassword};
-use support::certificates::certificates;
+use support::certificates::{certificates, server_files};
 use support::etcd_member::Member;
 use tokio::time::timeout;
 
-use crate::{run, seen, target};
+use crate::{cas_loses_against_other_writes, run, seen, target};
 
 /// The oldest and the newest versions that are supported, and the one between.
 const COMPONENTS: [&str; 3] = ["etcd", "etcd-3.5", "etcd-3.6"];
@@ -73,23 +73,7 @@ fn compare_and_swap_of_etcd_loses_against_other_writes() {
         let member = Member::start(component);
         run(async {
             let target = target_of(&member).await;
-            let [mut one, mut other] = [client(&target), client(&target)];
-            for conflict in [false, false] {
-                assert_eq!(one.cas("k", b"one").await.unwrap().conflict, conflict);
-            }
-            // The first reads what it compares with.
-            assert!(!other.cas("k", b"other").await.unwrap().conflict);
-            for conflict in [true, false, false] {
-                assert_eq!(one.cas("k", b"two").await.unwrap().conflict, conflict);
-            }
-            assert!(other.cas("k", b"stale").await.unwrap().conflict);
-            // Who prepares sees the last change.
-            one.put("k", b"put").await.unwrap();
-            other.prepare_cas("k").await.unwrap();
-            assert!(!other.cas("k", b"prepared").await.unwrap().conflict);
-            one.delete("k").await.unwrap();
-            assert!(one.cas("k", b"gone").await.unwrap().conflict);
-            assert!(!one.cas("k", b"new").await.unwrap().conflict);
+            cas_loses_against_other_writes(&target).await;
         });
         assert_eq!(get(&member, "k"), "new");
     }
@@ -171,9 +155,7 @@ fn user_of_etcd_is_authenticated_over_tls() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     certificates(at, "ca", &["server", "ours"]);
-    let path = |name: &str| at.join(name).display().to_string();
-    let files = ["server.pem", "server.key", "ca.pem"].map(path);
-    let [cert, key, ca] = &files;
+    let [cert, key, ca] = &server_files(at);
     let more = [
         "--cert-file",
         cert,
@@ -185,7 +167,7 @@ fn user_of_etcd_is_authenticated_over_tls() {
     ];
     for component in COMPONENTS {
         let mut member = Member::start_with(component, "https", &more);
-        let ours = ["ours.pem", "ours.key"].map(path);
+        let ours = ["ours.pem", "ours.key"].map(|name| at.join(name).display().to_string());
         let options = [
             format!("--cacert={ca}"),
             format!("--cert={}", ours[0]),

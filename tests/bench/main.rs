@@ -22,7 +22,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubekv::bench::client::Outcome;
+use kubekv::bench::client::{Consistency, Outcome};
+use kubekv::bench::run::AnyClient;
 use kubekv::bench::target::LoadTarget;
 use kubekv::config::{SourceAccess, SourceUrl};
 
@@ -48,4 +49,27 @@ async fn target(url: &SourceUrl, access: &SourceAccess) -> Arc<LoadTarget> {
 /// The entries of an outcome, and whether it is a conflict.
 fn seen(outcome: Outcome) -> (u64, bool) {
     (outcome.entries, outcome.conflict)
+}
+
+/// Compare-and-swaps of `k` that win and that lose against other writes, on a server without it; the client that wrote it last.
+async fn cas_loses_against_other_writes(target: &Arc<LoadTarget>) -> AnyClient {
+    let client = || AnyClient::new(target, 0, Consistency::Linearizable);
+    let [mut one, mut other] = [client(), client()];
+    for conflict in [false, false] {
+        assert_eq!(one.cas("k", b"one").await.unwrap().conflict, conflict);
+    }
+    // The first reads what it compares with.
+    assert!(!other.cas("k", b"other").await.unwrap().conflict);
+    for conflict in [true, false, false] {
+        assert_eq!(one.cas("k", b"two").await.unwrap().conflict, conflict);
+    }
+    assert!(other.cas("k", b"stale").await.unwrap().conflict);
+    // Who prepares sees the last change.
+    one.put("k", b"put").await.unwrap();
+    other.prepare_cas("k").await.unwrap();
+    assert!(!other.cas("k", b"prepared").await.unwrap().conflict);
+    one.delete("k").await.unwrap();
+    assert!(one.cas("k", b"gone").await.unwrap().conflict);
+    assert!(!one.cas("k", b"new").await.unwrap().conflict);
+    one
 }

@@ -6,7 +6,7 @@ use kubekv::bench::client::{Consistency, Failure};
 use kubekv::bench::operation::Operation;
 use kubekv::bench::run::AnyClient;
 use kubekv::config::{SourceAccess, SourceUrl, StoreAccess, StorePassword};
-use support::certificates::certificates;
+use support::certificates::{certificates, server_files};
 use support::consul::Real;
 use support::etcd_member::Member;
 use support::http_client::request;
@@ -57,8 +57,7 @@ fn certificates_are_shown_to_etcd_and_its_own_is_checked() {
     let at = directory.path();
     certificates(at, "ca", &["server", "ours"]);
     certificates(at, "other", &["strange"]);
-    let path = |name: &str| at.join(name).display().to_string();
-    let [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map(path);
+    let [cert, key, ca] = server_files(at);
     let more = [
         "--cert-file",
         &cert,

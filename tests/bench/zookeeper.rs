@@ -14,7 +14,7 @@ use support::zookeeper::ZooKeeper;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::{run, seen, target};
+use crate::{cas_loses_against_other_writes, run, seen, target};
 
 fn url(address: SocketAddr) -> SourceUrl {
     SourceUrl::ZooKeeper(vec![address.to_string()], "/bench".to_owned())
@@ -96,23 +96,7 @@ fn compare_and_swap_of_zookeeper_loses_against_other_writes() {
     let server = ZooKeeper::start();
     run(async {
         let target = target_of(&server).await;
-        let [mut one, mut other] = [client(&target), client(&target)];
-        for conflict in [false, false] {
-            assert_eq!(one.cas("k", b"one").await.unwrap().conflict, conflict);
-        }
-        // The first reads what it compares with.
-        assert!(!other.cas("k", b"other").await.unwrap().conflict);
-        for conflict in [true, false, false] {
-            assert_eq!(one.cas("k", b"two").await.unwrap().conflict, conflict);
-        }
-        assert!(other.cas("k", b"stale").await.unwrap().conflict);
-        // Who prepares sees the last change.
-        one.put("k", b"put").await.unwrap();
-        other.prepare_cas("k").await.unwrap();
-        assert!(!other.cas("k", b"prepared").await.unwrap().conflict);
-        one.delete("k").await.unwrap();
-        assert!(one.cas("k", b"gone").await.unwrap().conflict);
-        assert!(!one.cas("k", b"new").await.unwrap().conflict);
+        let mut one = cas_loses_against_other_writes(&target).await;
         assert_eq!(one.get("k").await.unwrap().bytes, 4 + 3 + 68);
     });
     let said = server.run(&["get -s /bench/k".to_owned()]);
@@ -253,21 +237,7 @@ fn keys_of_zookeeper_are_written_over_tls() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     certificates(at, "ca", &["server", "ours"]);
-    let read = |name: &str| std::fs::read(at.join(name)).unwrap();
-    let both = [read("server.key"), read("server.pem")].concat();
-    std::fs::write(at.join("both.pem"), both).unwrap();
-    // Certificates are made for this one.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let secure = listener.local_addr().unwrap();
-    drop(listener);
-    let settings = format!(
-        "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\nsecureClientPortAddress=127.0.0.1\n\
-         secureClientPort={}\nssl.keyStore.location={}\nssl.trustStore.location={}\n",
-        secure.port(),
-        at.join("both.pem").display(),
-        at.join("ca.pem").display()
-    );
-    let _server = ZooKeeper::start_with(&settings, "");
+    let (_server, secure) = ZooKeeper::start_over_tls(at);
     let access = SourceAccess {
         access: StoreAccess {
             authorities: Some(at.join("ca.pem")),

@@ -5,40 +5,21 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use support::command::{Done, kubekv, run, run_with};
+use support::policy_text::PolicyText;
 use support::requests::{answer, send_bytes};
 use support::running::Running;
 use support::until::until;
 use tempfile::TempDir;
 
-const POLICY: &str = r#"
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "node-{ip}"
-principal = "node/{ip}"
-
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "ops-{name}"
-principal = "ops/{name}"
-
-[[identity]]
-authority = "credentials"
-field = "user"
-name = "{name}"
-principal = "ops/{name}"
-
-[[rule]]
-name = "hosts"
-identities = ["node/{ip}"]
-role = "docker-node"
-
-[[rule]]
-name = "operators"
-identities = ["ops/{name}"]
-role = "admin"
-"#;
+/// Docker hosts by their tokens, and operators by tokens or passwords.
+fn policy_text() -> String {
+    let head = PolicyText::default()
+        .identity("credentials", "token", "node-{ip}", "node/{ip}")
+        .identity("credentials", "token", "ops-{name}", "ops/{name}")
+        .identity("credentials", "user", "{name}", "ops/{name}")
+        .role("hosts", "node/{ip}", "docker-node");
+    head.role("operators", "ops/{name}", "admin").to_string()
+}
 
 struct Files(TempDir);
 
@@ -204,7 +185,7 @@ fn ask(to: SocketAddr, line: &str, header: &str) -> (u16, String) {
 /// A gateway with the policy and these files, and its audit log.
 fn start(files: &Files, audit: &str) -> Running {
     let policy = files.path("policy.toml");
-    fs::write(&policy, POLICY).unwrap();
+    fs::write(&policy, policy_text()).unwrap();
     let credentials = files.path("credentials.toml");
     let files = ["--policy", &policy, "--credentials", &credentials];
     let log = ["--audit", audit, "--log-level", "debug"];
@@ -299,7 +280,7 @@ fn the_commands_show_the_token_of_a_file() {
 fn no_gateway_starts_with_a_file_that_cannot_be_used_or_that_everybody_reads() {
     let files = Files::new();
     let policy = files.path("policy.toml");
-    fs::write(&policy, POLICY).unwrap();
+    fs::write(&policy, policy_text()).unwrap();
     let credentials = files.path("credentials.toml");
     let start = |options: &[&str]| {
         let own = [
@@ -333,7 +314,7 @@ fn no_gateway_starts_with_a_file_that_cannot_be_used_or_that_everybody_reads() {
 fn explain_says_what_the_bearer_of_a_name_may_do() {
     let files = Files::new();
     let policy = files.path("policy.toml");
-    fs::write(&policy, POLICY).unwrap();
+    fs::write(&policy, policy_text()).unwrap();
     let explain = |options: &[&str], words: &[&str]| {
         let done = run(&[&["policy", "explain"], options, &[&policy], words].concat());
         (done.code, done.text().to_owned())

@@ -6,23 +6,16 @@ use std::process::Command;
 use crate::audit_log::refused_to_hosts;
 use support::command::binary;
 use support::docker_lab::{STORE, run, shown};
+use support::policy_text::PolicyText;
 
 /// The hosts' addresses, by which their certificates are called.
 const HOSTS: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
 
 /// What the hosts may do, each by the address in its certificate.
-const POLICY: &str = r#"
-[[identity]]
-authority = "CN=kubekv CA"
-field = "ip"
-name = "{ip}"
-principal = "node/{ip}"
-
-[[rule]]
-name = "hosts"
-identities = ["node/{ip}"]
-role = "docker-node"
-"#;
+fn policy() -> PolicyText {
+    let head = PolicyText::default().identity("CN=kubekv CA", "ip", "{ip}", "node/{ip}");
+    head.role("hosts", "node/{ip}", "docker-node")
+}
 
 /// The directory of an authority and of what it signed.
 #[derive(Clone, Debug)]
@@ -48,7 +41,7 @@ impl Certificates {
     /// Options of a gateway that lets nobody in without a certificate, lets each host do what its daemon needs and nothing
     /// more, and records in its audit log what it refuses.
     pub(crate) fn of_gateway(&self) -> Vec<String> {
-        std::fs::write(self.0.join("policy.toml"), POLICY).unwrap();
+        std::fs::write(self.0.join("policy.toml"), policy().to_string()).unwrap();
         vec![
             format!("--policy={}", self.path("policy.toml")),
             format!("--audit={}", self.path("audit.log")),

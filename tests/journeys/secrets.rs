@@ -5,6 +5,7 @@ use std::process::Command;
 
 use support::command::binary;
 use support::docker_lab::{STORE, run, shown};
+use support::policy_text::PolicyText;
 
 use crate::audit_log::refused_to_hosts;
 
@@ -12,24 +13,13 @@ use crate::audit_log::refused_to_hosts;
 pub(crate) const HOSTS: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
 
 /// What the hosts may do, each by the address that its secret is called by.
-const POLICY: &str = r#"
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "{ip}"
-principal = "node/{ip}"
-
-[[identity]]
-authority = "credentials"
-field = "user"
-name = "{ip}"
-principal = "node/{ip}"
-
-[[rule]]
-name = "hosts"
-identities = ["node/{ip}"]
-role = "docker-node"
-"#;
+fn policy() -> PolicyText {
+    let fields = ["token", "user"].into_iter();
+    let head = fields.fold(PolicyText::default(), |head, field| {
+        head.identity("credentials", field, "{ip}", "node/{ip}")
+    });
+    head.role("hosts", "node/{ip}", "docker-node")
+}
 
 /// Gives each host a new token for the next start of its daemon, and revokes those that no daemon has any more; then waits
 /// until the gateway takes the new ones, where there is one.
@@ -74,7 +64,7 @@ impl HostSecrets {
     fn make(directory: &Path) -> Self {
         let made = Self(directory.join("secrets"));
         std::fs::create_dir(&made.0).unwrap();
-        std::fs::write(made.0.join("policy.toml"), POLICY).unwrap();
+        std::fs::write(made.0.join("policy.toml"), policy().to_string()).unwrap();
         std::fs::write(made.0.join("rotate"), ROTATE).unwrap();
         made
     }

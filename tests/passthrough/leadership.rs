@@ -14,6 +14,12 @@ fn pair(store: &str) -> (Running, Running) {
     leadership::pair(|name| start(store, name, &[]), "standby")
 }
 
+/// The same, with leadership that lasts so long that only one that was handed over can be taken.
+fn lasting_pair(store: &str) -> (Running, Running) {
+    let long = ["--lead-duration", "300"];
+    leadership::pair(|name| start(store, name, &long), "standby")
+}
+
 fn takes_over_after_kill_9(component: &str) {
     let member = Member::start(component);
     leadership::follower_takes_over_after_kill_9(pair(&member.store("p")));
@@ -48,13 +54,7 @@ fn hosts_at_rest_survive_a_takeover() {
 #[ignore = "needs etcd: tests/run"]
 fn stopping_leader_hands_over() {
     let member = Member::start("etcd-3.6");
-    let store = member.store("p");
-    // So long that only leadership that was handed over can be taken.
-    let long = ["--lead-duration", "300"];
-    let first = start(&store, "first", &long);
-    until_ready(&first);
-    let second = start(&store, "second", &long);
-    assert_eq!(state(&second), "standby");
+    let (first, second) = lasting_pair(&member.store("p"));
     let shown = |gateway: &Running| {
         let done = gateway.run(&["status", "--json", "--admin", &gateway.admin.to_string()]);
         let status = done.json();
@@ -190,12 +190,7 @@ fn clients_get_no_leader_errors_while_the_leader_is_paused() {
 #[ignore = "needs etcd: tests/run"]
 fn clients_get_no_leader_errors_without_a_relay() {
     let member = Member::start("etcd-3.6");
-    let store = member.store("p");
-    let long = ["--lead-duration", "300"];
-    let first = start(&store, "first", &long);
-    until_ready(&first);
-    let second = start(&store, "second", &long);
-    assert_eq!(state(&second), "standby");
+    let (first, second) = lasting_pair(&member.store("p"));
     clients_get_no_leader_errors(&second, || {
         assert_eq!(first.stop().code, 0);
         until_ready(&second);

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
-use support::certificates::certificates;
+use support::certificates::{certificates, server_files};
 use support::etcd_member::Member;
+use support::policy_text::PolicyText;
 use support::running::Running;
 
 use crate::gateway::{metric, start, state, until, until_ready};
@@ -36,8 +37,7 @@ fn gateway(at: &Path, store: &str, name: &str) -> Running {
 }
 
 fn gateway_for(at: &Path, store: &str, name: &str, own: &[&str]) -> Running {
-    let path = |name: &str| at.join(name).display().to_string();
-    let [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map(path);
+    let [cert, key, ca] = server_files(at);
     let tls = [
         "--tls-cert",
         &cert,
@@ -85,20 +85,12 @@ fn a_standby_relays_tls_unread_and_speaks_it_itself_where_nobody_leads() {
     assert_eq!(first.stop().code, 0);
 }
 
-/// Each client may do everything beneath the name in its certificate.
-const POLICY: &str = r#"
-[[identity]]
-authority = "CN=ca"
-field = "cn"
-name = "{name}"
-principal = "user/{name}"
-
-[[rule]]
-name = "own"
-identities = ["user/{name}"]
-allow = ["all"]
-beneath = ["{name}"]
-"#;
+/// Each client may do this beneath the name in its certificate.
+fn policy(verb: &str) -> String {
+    let head = PolicyText::default().identity("CN=ca", "cn", "{name}", "user/{name}");
+    let own = format!("allow = [\"{verb}\"]\nbeneath = [\"{{name}}\"]");
+    head.rule("own", "user/{name}", &own).to_string()
+}
 
 /// Two gateways over TLS with this policy and an audit log each, and what their clients have.
 struct Judged {
@@ -113,7 +105,7 @@ impl Judged {
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path();
         certificates(at, "ca", &["server", "ours", "theirs"]);
-        std::fs::write(at.join("policy.toml"), POLICY).unwrap();
+        std::fs::write(at.join("policy.toml"), policy("all")).unwrap();
         let member = Member::start("etcd-3.6");
         let store = member.store("p");
         let begin = |name: &str| {
@@ -180,8 +172,7 @@ fn a_client_of_a_standby_is_judged_by_its_own_certificate() {
     let by_standby = ["ours", "theirs"].map(|who| all.told("second", who, "refused"));
     assert_eq!(by_standby, [0, 0]);
     // A changed policy is in force for clients of the standby, whichever of both leads.
-    let narrow = POLICY.replace("allow = [\"all\"]", "allow = [\"read\"]");
-    std::fs::write(all.directory.path().join("policy.toml"), narrow).unwrap();
+    std::fs::write(all.directory.path().join("policy.toml"), policy("read")).unwrap();
     until("the new policy is in force", || {
         all.put(&OURS, "ours/k") == refused
     });

@@ -26,6 +26,7 @@ use kubekv::space::{Keyspace, Lookup};
 use kubekv::store::{MemoryStore, Store};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use support::policy_text::PolicyText;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_service::Service;
@@ -40,34 +41,17 @@ pub(crate) const ME: &str = "me";
 pub(crate) const STRANGER: &str = "stranger";
 
 /// The beginning of every policy here.
-const HEAD: &str = r#"
-[[identity]]
-authority = "CN=people"
-field = "cn"
-name = "{name}"
-principal = "{name}"
-
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "{name}"
-principal = "{name}"
-
-[[identity]]
-authority = "credentials"
-field = "user"
-name = "{name}"
-principal = "{name}"
-
-[[rule]]
-name = "admins"
-identities = ["admin"]
-role = "admin"
-"#;
+fn head() -> PolicyText {
+    PolicyText::default()
+        .identity("CN=people", "cn", "{name}", "{name}")
+        .identity("credentials", "token", "{name}", "{name}")
+        .identity("credentials", "user", "{name}", "{name}")
+        .role("admins", ADMIN, "admin")
+}
 
 /// A policy with these rules besides the admin's.
 pub(crate) fn policy(rules: &str) -> Policy {
-    let text = format!("{HEAD}{rules}");
+    let text = head().with(rules).to_string();
     Policy::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 

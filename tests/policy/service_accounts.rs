@@ -218,7 +218,7 @@ async fn while_the_api_server_is_away_a_new_token_is_told_to_come_again() {
     server.become_(ServerState::Away);
     let new = token("apps:other", "");
     let answer = read(&gateway, &[header(&new)], "apps/other/k").await;
-    let words = "whose this token is cannot be found out now: try again later";
+    let words = "the token cannot be reviewed now: try again later";
     assert_eq!(said(&answer), (503, words));
     assert_eq!(answer.headers["retry-after"], "1");
     let what = ("GET /v2/keys/apps/other/k", "");

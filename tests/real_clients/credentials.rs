@@ -5,29 +5,19 @@ use std::process::{Child, Command, Stdio};
 
 use support::command::{kubekv, run, run_with};
 use support::components::component;
+use support::policy_text::PolicyText;
 use support::requests::{answer, send_bytes};
 use support::running::Running;
 use support::until::until;
 use tempfile::TempDir;
 
-const POLICY: &str = r#"
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "{name}"
-principal = "{name}"
-
-[[identity]]
-authority = "credentials"
-field = "user"
-name = "{name}"
-principal = "{name}"
-
-[[rule]]
-name = "ops"
-identities = ["ops"]
-role = "admin"
-"#;
+/// The operator may do everything, by a token or a password.
+fn policy() -> PolicyText {
+    PolicyText::default()
+        .identity("credentials", "token", "{name}", "{name}")
+        .identity("credentials", "user", "{name}", "{name}")
+        .role("ops", "ops", "admin")
+}
 
 const UNKNOWN: &str = "44444444-0000-4000-8000-000000000001";
 
@@ -42,8 +32,8 @@ impl Credentialed {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = |name| directory.path().join(name).display().to_string();
-        let (policy, credentials) = (path("policy.toml"), path("credentials.toml"));
-        std::fs::write(&policy, POLICY).unwrap();
+        let (file, credentials) = (path("policy.toml"), path("credentials.toml"));
+        std::fs::write(&file, policy().to_string()).unwrap();
         let made = run(&["token", "create", "--file", &credentials, "--name", "ops"]);
         let secret = made.text().lines().nth(1).unwrap();
         let token = secret.strip_prefix("secret ").unwrap().to_owned();
@@ -53,7 +43,7 @@ impl Credentialed {
             "--store",
             "memory:",
             "--policy",
-            &policy,
+            &file,
             "--credentials",
             &credentials,
         ];

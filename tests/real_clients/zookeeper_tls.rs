@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use support::certificates::certificates;
+use support::certificates::{certificates, server_files};
 use support::command::kubekv;
 use support::components::component;
 use support::running::Running;
@@ -35,8 +35,7 @@ fn kazoo_has_a_session_over_tls_where_its_certificate_is_accepted() {
     let at = directory.path();
     certificates(at, "ca", &["server", "ours"]);
     certificates(at, "other", &["strange"]);
-    let path = |name: &str| at.join(name).display().to_string();
-    let [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map(path);
+    let [cert, key, ca] = server_files(at);
     let mut command = kubekv();
     command.args(["serve", "--store", "memory:", "--zookeeper", "127.0.0.1:0"]);
     for face in ["--consul", "--etcd", "--admin"] {

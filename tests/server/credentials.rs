@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kubekv::guard::credentials::{CredentialText, NewToken};
+use support::policy_text::PolicyText;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,18 +14,11 @@ use tokio::net::TcpStream;
 use crate::gateway::{Running, ready};
 use crate::harness::{get_once, rest};
 
-const POLICY: &str = r#"
-[[identity]]
-authority = "credentials"
-field = "token"
-name = "{name}"
-principal = "{name}"
-
-[[rule]]
-name = "all"
-identities = ["*"]
-role = "admin"
-"#;
+/// Whoever has a token may do everything.
+fn policy() -> PolicyText {
+    let head = PolicyText::default().identity("credentials", "token", "{name}", "{name}");
+    head.role("all", "*", "admin")
+}
 
 struct Credentialed {
     gateway: Running,
@@ -47,7 +41,7 @@ fn one(secret: &str) -> String {
 impl Credentialed {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("policy.toml"), POLICY).unwrap();
+        std::fs::write(directory.path().join("policy.toml"), policy().to_string()).unwrap();
         write(&directory, &one("first"), 0o600);
         let path = |name| directory.path().join(name).display().to_string();
         let (policy, credentials) = (path("policy.toml"), path("credentials.toml"));

@@ -1,17 +1,15 @@
 //! Bound entries: they end with their lease, all in the commit of its end.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use kubekv::model::{
     Caller, Cause, DirMark, Key, KeyRange, Lease, LeaseEnd, LeaseId, LeaseProtocol, Principal,
 };
-use kubekv::space::{Acquired, Draft, Interest, Keyspace, Lookup, NodeFate};
+use kubekv::space::{Acquired, Interest, Keyspace, Lookup, NodeFate};
 use support::faces;
-use tokio::task::JoinHandle;
 
-use super::held_store::HeldStore;
-use super::{pass, put};
+use super::held_store::{HeldStore, finish, run};
+use super::{change, pass, put};
 
 fn session() -> Lease {
     Lease {
@@ -23,11 +21,6 @@ fn session() -> Lease {
         owner: Principal::Anonymous,
         protocol: LeaseProtocol::ZooKeeper,
     }
-}
-
-async fn change<R>(space: &Keyspace, decide: impl Fn(&mut Draft<'_>) -> R) -> R {
-    let decide = |draft: &mut Draft<'_>| Ok::<_, Infallible>(decide(draft));
-    space.commit(&Caller::System, decide).await.unwrap().reply
 }
 
 async fn begin(space: &Keyspace) -> LeaseId {
@@ -174,20 +167,6 @@ async fn consul_neither_ends_a_session_of_zookeeper_nor_locks_with_it() {
     });
     assert_eq!(locked.await, Acquired::NoLease);
     assert!(space.read(&Caller::System).lease(lease).is_some());
-}
-
-async fn run() {
-    for _ in 0..200 {
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn finish<T>(store: &HeldStore, task: JoinHandle<T>) -> T {
-    while !task.is_finished() {
-        store.sync();
-        tokio::task::yield_now().await;
-    }
-    task.await.unwrap()
 }
 
 /// The end of so much is decided outside the critical section, on what is durable.

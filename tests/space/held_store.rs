@@ -209,7 +209,7 @@ impl Store for HeldStore {
 
 /// Lets every task run until it waits for something.
 pub(crate) async fn run() {
-    for _ in 0..100 {
+    for _ in 0..200 {
         tokio::task::yield_now().await;
     }
 }

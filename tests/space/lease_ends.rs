@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Write};
-use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Visibility};
+use kubekv::space::{Acquired, Admit, Committed, Denied, Draft, Keyspace, Lookup, Visibility};
 use kubekv::store::{CommitError, MemoryStore, Store};
 use prometheus_client::registry::Registry;
 use support::metrics::registered;
@@ -73,6 +73,13 @@ async fn holder(space: &Keyspace, on_end: LeaseEnd, count: usize) -> LeaseId {
     lease.id
 }
 
+/// Ends a lease.
+async fn end(space: &Keyspace, lease: LeaseId) -> Committed<bool> {
+    let (protocol, mut kept) = (LeaseProtocol::Consul, None::<()>);
+    let ended = space.end_lease(&Caller::System, protocol, &mut kept, lease);
+    ended.await.unwrap()
+}
+
 fn held_by(space: &Keyspace, lease: LeaseId) -> usize {
     let view = space.read(&Caller::System);
     let all = view.scan(&Key::user("k/"));
@@ -86,15 +93,7 @@ async fn lease_with_too_many_locks_ends_at_once_and_releases_them_later() {
         let few = Arc::new(Few(AtomicUsize::new(50)));
         let (space, _registry) = open(&few).await;
         let lease = holder(&space, on_end, 200).await;
-        let ended = space
-            .end_lease(
-                &Caller::System,
-                LeaseProtocol::Consul,
-                &mut None::<()>,
-                lease,
-            )
-            .await
-            .unwrap();
+        let ended = end(&space, lease).await;
         assert!(ended.reply);
         assert!(ended.commit.unwrap().changes.len() <= 50);
         assert!(space.read(&Caller::System).lease(lease).is_none());
@@ -146,15 +145,7 @@ async fn lock_delays_that_end_together_share_commits() {
     let few = Arc::new(Few(AtomicUsize::new(1_000)));
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release, 200).await;
-    let ended = space
-        .end_lease(
-            &Caller::System,
-            LeaseProtocol::Consul,
-            &mut None::<()>,
-            lease,
-        )
-        .await
-        .unwrap();
+    let ended = end(&space, lease).await;
     pass(Duration::from_secs(6)).await;
     let after = space.read(&Caller::System);
     assert_eq!(after.scan(&Key::system("delay/")).count(), 0);
@@ -168,15 +159,7 @@ async fn lock_delays_end_where_few_writes_are_admitted_at_once() {
     let few = Arc::new(Few(AtomicUsize::new(10)));
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release, 200).await;
-    space
-        .end_lease(
-            &Caller::System,
-            LeaseProtocol::Consul,
-            &mut None::<()>,
-            lease,
-        )
-        .await
-        .unwrap();
+    end(&space, lease).await;
     pass(Duration::from_secs(8)).await;
     let after = space.read(&Caller::System);
     assert_eq!(held_by(&space, lease), 0);

@@ -210,7 +210,7 @@ async fn a_host_that_was_silent_is_not_cut_short_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_renewal_is_told_of_after_a_watch_broke() {
+async fn one_renewal_is_delivered_after_a_watch_broke() {
     let store = LogStore::default();
     let Leader { space, .. } = Leader::over(&store).await;
     begin(&space).await;
@@ -344,7 +344,7 @@ async fn an_equal_write_under_a_session_with_a_ttl_is_no_write() {
     for (term_ms, writes) in [(Some(30_000), 0), (None, 4)] {
         let store = LogStore::default();
         let Leader { space, .. } = Leader::over(&store).await;
-        // This is told after every watch had broken.
+        // This is delivered after every watch had broken.
         let session = session(&space, term_ms).await;
         let sent = store.sent();
         let put = |draft: &mut Draft<'_>| {
@@ -385,7 +385,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The entry lives at least until the deadline that its client was told, by a model that knows no renewals; and it goes when
+/// The entry lives at least until the deadline that its client was given, by a model that knows no renewals; and it goes when
 /// nobody writes it.
 async fn follows_a_model_of_deadlines(steps: Vec<Step>) {
     let store = LogStore::default();

@@ -5,29 +5,9 @@ use std::convert::Infallible;
 use kubekv::model::{Caller, Key};
 use kubekv::space::{Directory, Draft, Keyspace, Lookup};
 use support::faces;
-use tokio::task::JoinHandle;
 
-use super::held_store::HeldStore;
-use super::put;
-
-async fn change<R>(space: &Keyspace, decide: impl Fn(&mut Draft<'_>) -> R) -> R {
-    let decide = |draft: &mut Draft<'_>| Ok::<_, Infallible>(decide(draft));
-    space.commit(&Caller::System, decide).await.unwrap().reply
-}
-
-async fn run() {
-    for _ in 0..200 {
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn finish<T>(store: &HeldStore, task: JoinHandle<T>) -> T {
-    while !task.is_finished() {
-        store.sync();
-        tokio::task::yield_now().await;
-    }
-    task.await.unwrap()
-}
+use super::held_store::{HeldStore, finish, run};
+use super::{change, put};
 
 /// Creates a child named by the number of children that its parent ever had.
 async fn create_in_sequence(space: &Keyspace, parent: &'static str) -> String {

@@ -41,18 +41,13 @@ impl Random {
 type Acknowledged = HashMap<String, (u64, Option<String>)>;
 
 /// The child: writes until it is killed, and prints each commit once it is acknowledged.
-#[test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the child of acknowledged_commits_survive_kill_9"]
-fn child() {
+async fn child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else {
         return;
     };
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(write_for_ever(PathBuf::from(directory)));
+    write_for_ever(PathBuf::from(directory)).await;
 }
 
 async fn write_for_ever(directory: PathBuf) {

@@ -331,25 +331,8 @@ fn zookeeper_is_read_over_tls() {
     let at = directory.path();
     certificates(at, "ca", &["server", "ours"]);
     certificates(at, "other", &[]);
-    let read = |name: &str| std::fs::read(at.join(name)).unwrap();
-    std::fs::write(
-        at.join("both.pem"),
-        [read("server.key"), read("server.pem")].concat(),
-    )
-    .unwrap();
     let path = |name: &str| at.join(name).display().to_string();
-    // Certificates are made for this one.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let secure = listener.local_addr().unwrap();
-    drop(listener);
-    let settings = format!(
-        "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\nsecureClientPortAddress=127.0.0.1\n\
-         secureClientPort={}\nssl.keyStore.location={}\nssl.trustStore.location={}\n",
-        secure.port(),
-        path("both.pem"),
-        path("ca.pem")
-    );
-    let zookeeper = ZooKeeper::start_with(&settings, "");
+    let (zookeeper, secure) = ZooKeeper::start_over_tls(at);
     zookeeper.run(&["create /a 1".to_owned()]);
     let export = |address: SocketAddr, access: &[(&str, &str)]| {
         let from = format!("zk://{address}");

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use super::event_stream::EventStream;
 use super::reach::Reach;
 use super::{Consistency, Failure, HeldLock, Outcome};
 use crate::bench::http::{HttpRequest, HttpResponse};
@@ -30,8 +31,7 @@ pub struct ApiServerClient {
     known: HashSet<String>,
     /// The version of each key that was read for a compare-and-swap; none where it does not exist.
     versions: HashMap<String, Option<String>>,
-    /// The key whose stream of events this connection receives.
-    streamed: Option<String>,
+    events: EventStream,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +55,7 @@ impl ApiServerClient {
             reach: Reach::new(target, number),
             known: HashSet::new(),
             versions: HashMap::new(),
-            streamed: None,
+            events: EventStream::default(),
         }
     }
 
@@ -193,7 +193,7 @@ impl ApiServerClient {
 
     /// Waits for the next event of a key on a stream. The first call returns at once, when the stream has begun.
     pub async fn watch(&mut self, key: &str) -> Result<Outcome, Failure> {
-        if self.streamed.as_deref() != Some(key) {
+        if !self.events.is_of(key) {
             let object = self.object_path(key);
             let response = self.reach.expect(&HttpRequest::new("GET", &object)).await?;
             let from = version(&response)?;
@@ -202,22 +202,11 @@ impl ApiServerClient {
                 self.path,
                 object_name(key)
             );
-            let connection = self.reach.connection().await?;
-            let request = HttpRequest::new("GET", &target);
-            if let Some(response) = connection.send_for_events(&request).await? {
-                return Err(response.refusal());
-            }
-            self.streamed = Some(key.to_owned());
-            return Ok(Outcome::default());
+            return self.events.begin(&mut self.reach, key, &target).await;
         }
-        let connection = self.reach.connection().await?;
-        let event = connection.next_event().await;
-        if event.is_err() {
-            self.streamed = None;
-        }
-        let event = event?;
+        let event = self.events.next(&mut self.reach).await?;
         if event.starts_with(b"{\"type\":\"ERROR\"") {
-            self.streamed = None;
+            self.events.end();
             return Err(Failure::refused("", &event));
         }
         Ok(Outcome::of_bytes(event.len()))

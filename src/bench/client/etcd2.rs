@@ -6,6 +6,7 @@ use std::sync::Arc;
 use form_urlencoded::byte_serialize;
 use serde::Deserialize;
 
+use super::event_stream::EventStream;
 use super::key_path::key_path;
 use super::reach::Reach;
 use super::{Consistency, Failure, HeldLock, Outcome};
@@ -24,8 +25,7 @@ pub struct Etcd2Client {
     indexes: HashMap<String, u64>,
     /// The index that the next poll of a key begins with.
     polls: HashMap<String, u64>,
-    /// The key whose stream of events this connection receives.
-    streamed: Option<String>,
+    events: EventStream,
 }
 
 /// The part of an answer that is read.
@@ -60,7 +60,7 @@ impl Etcd2Client {
             consistency,
             indexes: HashMap::new(),
             polls: HashMap::new(),
-            streamed: None,
+            events: EventStream::default(),
         }
     }
 
@@ -187,24 +187,14 @@ impl Etcd2Client {
 
     /// Waits for the next event of a key on a stream. The first call returns at once, when the stream has begun.
     pub async fn watch(&mut self, key: &str) -> Result<Outcome, Failure> {
-        if self.streamed.as_deref() != Some(key) {
+        if !self.events.is_of(key) {
             let seen = self.reach.send(&HttpRequest::new("GET", &path(key))).await;
             let from = index_of(&seen?)?.saturating_add(1);
             let target = format!("{}?wait=true&stream=true&waitIndex={from}", path(key));
-            let request = HttpRequest::new("GET", &target);
-            let connection = self.reach.connection().await?;
-            if let Some(response) = connection.send_for_events(&request).await? {
-                return Err(response.refusal());
-            }
-            self.streamed = Some(key.to_owned());
-            return Ok(Outcome::default());
+            return self.events.begin(&mut self.reach, key, &target).await;
         }
-        let connection = self.reach.connection().await?;
-        let event = connection.next_event().await;
-        if event.is_err() {
-            self.streamed = None;
-        }
-        Ok(Outcome::of_bytes(event?.len()))
+        let event = self.events.next(&mut self.reach).await?;
+        Ok(Outcome::of_bytes(event.len()))
     }
 
     /// Sends a request of whose answer only the length matters.

@@ -3,6 +3,7 @@
 mod api_server;
 mod consul;
 mod etcd2;
+mod event_stream;
 mod failure;
 mod key_path;
 mod outcome;

@@ -8,7 +8,7 @@ use super::error::SuiteError;
 use super::other_load::MachineLook;
 use super::plan::{LoadCommand, PlanGroup};
 use super::record::RoundRecord;
-use crate::bench::field::{BackendCounts, Launcher, RunningDeployment, run_bounded};
+use crate::bench::field::{BackendCounts, Deployment, Launcher, RunningDeployment, run_bounded};
 use crate::bench::measure::OperationRecord;
 use crate::bench::report::{OperationResult, RunResult, ServerResult};
 use crate::bench::target::TargetProtocol;
@@ -22,6 +22,17 @@ pub(super) struct GroupLoad<'a> {
     pub(super) group: &'a PlanGroup,
     pub(super) protocol: TargetProtocol,
     pub(super) rate: Option<f64>,
+}
+
+impl<'a> GroupLoad<'a> {
+    /// That of a group on a deployment.
+    pub(super) fn of(group: &'a PlanGroup, deployment: Deployment, rate: Option<f64>) -> Self {
+        Self {
+            group,
+            protocol: deployment.protocol,
+            rate,
+        }
+    }
 }
 
 /// Runs `kubekv`, whose output goes through files in a directory.

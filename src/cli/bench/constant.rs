@@ -17,7 +17,7 @@ const BACKLOG: u32 = 4096;
 /// The options of `kubekv bench constant`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It answers requests of Consul's, etcd v2's and ZooKeeper's protocols at once, whatever they ask. It prints its \
+    after_help = "It answers requests of Consul's, etcd v2's and ZooKeeper's protocols at once, without looking at their contents. It prints its \
 address, and serves until it is killed."
 )]
 pub(super) struct Constant {

@@ -19,7 +19,7 @@ use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
 /// The options of simulated Docker hosts.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Each host has three clients of the store, as dockerd 20.10 has, and asks what dockerd asks, request for request: it starts, \
+    after_help = "Each host has three clients of the store, as dockerd 20.10 has, and sends what dockerd sends, request for request: it starts, \
 writes its node entry with each heartbeat, watches the other nodes and the networks of its containers, and does what the \
 rates below say. On loopback each host has an address of its own, from 127.16.0.0/12. At the end the containers and networks are \
 removed."
@@ -40,14 +40,14 @@ pub(super) struct Docker {
     /// The seconds between two heartbeats of a host
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = positive)]
     heartbeat: f64,
-    /// The seconds without a heartbeat after which a host's node entry ends
+    /// The seconds without a heartbeat after which a host's node entry expires
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = positive)]
     ttl: f64,
     /// The seconds over which the hosts start; by default one heartbeat
     #[arg(long, value_name = "SECONDS", value_parser = positive)]
     start_within: Option<f64>,
     /// Begin with a fleet at rest: each host has written its node entry three times before any host watches the nodes. Otherwise each
-    /// host that starts wakes all that are there
+    /// host that starts wakes all that have started
     #[arg(long)]
     at_rest: bool,
     #[command(flatten)]

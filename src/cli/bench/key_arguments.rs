@@ -80,11 +80,11 @@ impl KeyArguments {
     }
 }
 
-/// Refuses keys that cannot be told from those of others.
+/// Refuses keys that cannot be distinguished from those of others.
 pub(super) fn require_prefix(prefix: &str) -> Result<(), CommandError> {
     if !prefix.is_empty() {
         return Ok(());
     }
-    let message = "--prefix: want a text, so that the keys can be told from others";
+    let message = "--prefix: want a text, so that the keys can be distinguished from others";
     Err(CommandError::new(USAGE, message))
 }

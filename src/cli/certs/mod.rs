@@ -40,7 +40,7 @@ enum CertsCommand {
     Node(NodeOptions),
     /// Make the certificate of another client: client-NAME.crt and client-NAME.key
     Client(ClientOptions),
-    /// Revoke certificates: adds them to ca.crl, and says anew that the list is current
+    /// Revoke certificates: adds them to ca.crl, and renews the date until which the list is current
     Revoke(Revoke),
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Explain {
     /// The identity, if no proof is given, the verb, and the key
     #[arg(required = true, num_args = 1..=3, value_name = "IDENTITY VERB KEY")]
     words: Vec<String>,
-    /// Ask about everything that begins with KEY, as a list or a recursive delete does
+    /// Decide about everything that begins with KEY, as for a list or a recursive delete
     #[arg(long)]
     prefix: bool,
     /// The certificate of a client, in PEM, instead of its identity
@@ -60,15 +60,15 @@ pub(super) struct Explain {
     /// The address of the identity, {ip}; with a proof, the one that its connection comes from
     #[arg(long)]
     ip: Option<IpAddr>,
-    /// The name of the identity, {name}, where the principal does not tell it
+    /// The name of the identity, {name}, where the principal does not determine it
     #[arg(long, conflicts_with = "certificate")]
     name: Option<String>,
-    /// The namespace of the identity, {namespace}, where the principal does not tell it
+    /// The namespace of the identity, {namespace}, where the principal does not determine it
     #[arg(long, conflicts_with = "certificate")]
     namespace: Option<String>,
 }
 
-/// What is asked about.
+/// The operation to decide about.
 struct Question {
     verb: Verb,
     key: Option<String>,

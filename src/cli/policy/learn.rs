@@ -13,7 +13,7 @@ use crate::cli::kv::print;
 /// The options of `kubekv policy learn`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Let the gateway tell of everything: --audit FILE --audit-reads, with a policy whose [[identity]] tables name the \
+    after_help = "Let the gateway record everything: --audit FILE --audit-reads, with a policy whose [[identity]] tables name the \
 clients, and --policy-mode warn. What is printed are rules for that policy: the least that allows what was done. Read them before \
 you use them."
 )]

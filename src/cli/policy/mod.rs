@@ -15,7 +15,7 @@ use super::exit::CommandError;
 /// The options of `kubekv policy`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Policies say who may do what with which keys: docs/policy.md. Nothing is asked of a gateway here."
+    after_help = "Policies define who may do what with which keys: docs/policy.md. These commands need no gateway."
 )]
 pub(super) struct PolicyOptions {
     #[command(subcommand)]
@@ -26,7 +26,7 @@ pub(super) struct PolicyOptions {
 enum PolicyCommand {
     /// Check a policy: exit code 2 if it cannot be used
     Check(PolicyCheck),
-    /// Say whether an identity may do something, and which rule says so: exit code 1 if it may not
+    /// Show whether an identity may do something, and the rule that decides: exit code 1 if it may not
     Explain(Box<Explain>),
     /// Propose rules from an audit log: the least that allow what it records
     Learn(Learn),

@@ -21,7 +21,7 @@ use crate::cli::kv::print;
 #[derive(Debug, Args)]
 #[command(
     after_help = "The file holds no secrets: of a token a SHA-256, of a password an argon2id hash. A gateway with --credentials FILE reads it \
-again within a second. Who has the name of a token, and what they may do, the policy says: docs/policy.md."
+again within a second. The policy defines what the bearer of a token may do: docs/policy.md."
 )]
 pub(super) struct TokenOptions {
     #[command(subcommand)]

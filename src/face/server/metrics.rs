@@ -93,7 +93,7 @@ impl ServerMetrics {
             ),
             (
                 "panics",
-                "Connections closed because of a mistake in this program",
+                "Connections closed because of a bug in kubekv",
                 &metrics.panics,
             ),
         ];

@@ -35,7 +35,7 @@ impl ObjectMetrics {
         );
         registry.register(
             "objects_read_timestamp_seconds",
-            "When this gateway last heard from the API server which AccessPolicy objects there are, in seconds since 1970",
+            "When the API server last reported to this gateway which AccessPolicy objects exist, in seconds since 1970",
             metrics.read.clone(),
         );
         metrics

@@ -110,7 +110,7 @@ impl PolicyObjects {
                 self.judged.send_replace(judged);
             }
             Err(error) => {
-                tracing::error!(%error, "policy: what AccessPolicy objects say could not be taken up, by a bug in kubekv");
+                tracing::error!(%error, "policy: changed AccessPolicy objects could not be applied, by a bug in kubekv");
             }
         }
     }

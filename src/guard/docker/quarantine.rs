@@ -73,7 +73,7 @@ impl RecordSieve {
         } else {
             harmful.remove(key);
             if let Some(left_out) = line {
-                tracing::info!(%key, left_out, "a record of Docker's harms nobody any more");
+                tracing::info!(%key, left_out, "a record of Docker's no longer harms daemons");
             }
         }
         self.metrics.quarantined(harmful.len());

@@ -275,8 +275,8 @@ impl TokenReviews {
         outage.until = Some(Instant::now() + REST);
         if !std::mem::replace(&mut outage.is_logged, true) {
             tracing::error!(
-                "tokens of ServiceAccounts cannot be reviewed: clients whose token is not known yet are told to come again, and known \
-                 ones go on for up to a minute: {why}"
+                "tokens of ServiceAccounts cannot be reviewed: clients whose token is not known yet are asked to retry, and known \
+                 ones continue for up to a minute: {why}"
             );
         }
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use kubekv::gateway::{Listeners, run_with_stages};
 use prometheus_client::registry::Registry;
+use support::policy_text::PolicyText;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -13,18 +14,11 @@ use super::harness::Files;
 use crate::gateway::{Running, config_with, ready};
 use crate::harness::{get_once, rest};
 
-const HEAD: &str = r#"
-[[identity]]
-authority = "CN=nodes"
-field = "cn"
-name = "{name}"
-principal = "{name}"
-
-[[rule]]
-name = "admins"
-identities = ["ops"]
-role = "admin"
-"#;
+/// Each certificate names its client, and the operator may do everything.
+fn head() -> PolicyText {
+    let head = PolicyText::default().identity("CN=nodes", "cn", "{name}", "{name}");
+    head.role("admins", "ops", "admin")
+}
 
 const ME: &str = r#"
 [[rule]]
@@ -53,7 +47,7 @@ pub(super) struct Secured {
 pub(super) async fn secured(options: &[(&'static str, &str)]) -> Secured {
     let nodes = Authority::new("nodes");
     let files = Files::new(&nodes.server()).requiring(&[&nodes]);
-    files.write("policy.toml", format!("{HEAD}{ME}"));
+    files.write("policy.toml", head().with(ME).to_string());
     let path = |name| files.path(name).display().to_string();
     let [cert, key, ca, policy] = ["tls.crt", "tls.key", "ca.crt", "policy.toml"].map(path);
     let mut all = vec![
@@ -96,7 +90,8 @@ impl Secured {
 
     /// Replaces the policy: its rules beside that of the operator.
     pub(super) fn set_rules(&self, rules: &str) {
-        self.files.write("policy.toml", format!("{HEAD}{rules}"));
+        self.files
+            .write("policy.toml", head().with(rules).to_string());
     }
 
     pub(super) async fn until_metric(&self, line: &str) {
@@ -141,12 +136,12 @@ async fn a_changed_file_is_in_force_for_kept_connections_and_parked_queries() {
         tokio::spawn(async move { me.get(consul, path).await.unwrap() })
     };
     all.until_metric("kubekv_space_watches 1").await;
-    all.files.write("policy.toml", HEAD);
+    all.files.write("policy.toml", head().to_string());
     assert_eq!(parked.await.unwrap(), DENIED);
     assert_eq!(get(&mut kept, "/v1/kv/mine?raw").await.unwrap(), DENIED);
     assert_eq!(all.read(&all.ops, "mine").await, "1");
     // And back.
-    all.files.write("policy.toml", format!("{HEAD}{ME}"));
+    all.files.write("policy.toml", head().with(ME).to_string());
     while get(&mut kept, "/v1/kv/mine?raw").await.unwrap() != "1" {}
 }
 
@@ -167,7 +162,7 @@ async fn a_bad_file_leaves_the_last_good_policy_in_force() {
     all.until_metric("kubekv_policy_loads_total{outcome=\"failed\"} 4")
         .await;
     assert_eq!(all.read(&all.me, "mine").await, "1");
-    all.files.write("policy.toml", HEAD);
+    all.files.write("policy.toml", head().to_string());
     while all.read(&all.me, "mine").await != DENIED {}
 }
 

@@ -38,3 +38,8 @@ pub fn certificates(directory: &Path, ca: &str, names: &[&str]) {
         );
     }
 }
+
+/// The paths of the server's certificate and key, and of the certificate of its authority `ca`.
+pub fn server_files(directory: &Path) -> [String; 3] {
+    ["server.pem", "server.key", "ca.pem"].map(|name| directory.join(name).display().to_string())
+}

@@ -18,6 +18,7 @@ pub mod leadership;
 pub mod metrics;
 pub mod network_namespaces;
 pub mod normalize;
+pub mod policy_text;
 pub mod recorder;
 pub mod requests;
 pub mod running;

@@ -1,7 +1,8 @@
 //! A real ZooKeeper, and its own command line.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -49,6 +50,25 @@ impl ZooKeeper {
             );
         }
         server
+    }
+
+    /// Starts one that also speaks TLS, with the `server`'s certificate and the authority `ca` of a directory; with the address.
+    pub fn start_over_tls(directory: &Path) -> (Self, SocketAddr) {
+        let read = |name: &str| std::fs::read(directory.join(name)).unwrap();
+        let both = [read("server.key"), read("server.pem")].concat();
+        std::fs::write(directory.join("both.pem"), both).unwrap();
+        // Certificates are made for this address.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let secure = listener.local_addr().unwrap();
+        drop(listener);
+        let settings = format!(
+            "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\nsecureClientPortAddress=127.0.0.1\n\
+             secureClientPort={}\nssl.keyStore.location={}\nssl.trustStore.location={}\n",
+            secure.port(),
+            directory.join("both.pem").display(),
+            directory.join("ca.pem").display()
+        );
+        (Self::start_with(&settings, ""), secure)
     }
 
     /// Starts one of three, whose others are not there.

@@ -1,23 +1,24 @@
 //! The writer thread: makes a group of waiting proposals durable with one sync, delivers their commits, then answers.
 
+mod trim;
+mod wide;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::commit_queue::{CommitQueue, NextWork, PendingReply, QueuedCommit, Request};
+use super::commit_queue::{CommitQueue, NextWork, QueuedCommit, Request};
 use super::data_dir::DataDir;
 use super::directory_checkpoint::DirectoryCheckpointFile;
 use super::engine::Engine;
 use super::free_space::{FreeSpace, SpaceLeft, SpaceNeed};
 use super::high_water_mark::HighWaterMark;
-use super::journal::ListFile;
-use super::record::{self, EntriesDigest, ListHeader, Metadata, Seal};
+use super::record::{self, EntriesDigest, Metadata, Seal};
 use super::retention::{AppliedChange, Retention};
-use super::wide::ahead::{AheadDeletion, take_back};
-use super::wide::deletion::WideDeletion;
-use super::write_batch::{ListRow, WriteBatch};
+use super::wide::ahead::AheadDeletion;
+use super::write_batch::WriteBatch;
 use crate::model::{Commit, Revision};
 use crate::store::sequencer::{Sequencer, number};
 use crate::store::{AcceptedOutcome, CommitError, CommitSink, DirectoryChanges, RetentionFloors};
@@ -27,12 +28,6 @@ pub(super) const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// The pause between two steps of trimming while nobody writes.
 const TRIM_PAUSE: Duration = Duration::from_millis(1);
-
-/// The records trimmed in one step while nobody writes.
-const IDLE_TRIM: usize = 4096;
-
-/// About the bytes of the record of a deletion in the table.
-const RECORD_BYTES: usize = 160;
 
 /// The changes of a group from which on another thread gets ready for their delivery.
 const PREPARED_CHANGES: usize = 4096;
@@ -110,10 +105,10 @@ impl<E: Engine> Writer<E> {
         let mut refused = false;
         for queued in group {
             // What was decided on something that is not written is not written either.
-            let void = refused && queued.is_in_order();
+            let fails_too = refused && queued.is_in_order();
             let short = (!all_fit).then_some((&mut left, queued.bytes()));
             let (request, reply) = queued.split();
-            let outcome = if void {
+            let outcome = if fails_too {
                 Err(CommitError::Conflict)
             } else {
                 self.take(request, short)
@@ -141,69 +136,6 @@ impl<E: Engine> Writer<E> {
             reply.send(outcome);
         }
         Ok(())
-    }
-
-    /// Takes the next changes of a deletion that waits for that.
-    fn step_ahead(&mut self) {
-        if let Some(deletion) = self.ahead.pop_front()
-            && let Some(rest) = deletion.step(&mut self.sequencer, &mut self.retention)
-        {
-            self.ahead.push_front(rest);
-        }
-    }
-
-    /// Makes a deletion that is prepared, in time that does not grow with it.
-    fn commit_wide(&mut self, deletion: WideDeletion, reply: PendingReply) -> Result<(), String> {
-        let bytes = deletion.commit.changes.len().saturating_mul(RECORD_BYTES);
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let left = self.space_left()?.take(SpaceNeed::Frees, bytes);
-        if let Err(why) = left {
-            let WideDeletion { number, commit, .. } = &deletion;
-            let changes = commit.changes.as_slice();
-            take_back(changes, *number, &mut self.sequencer, &mut self.retention);
-            self.short = true;
-            self.restart();
-            reply.send(Err(CommitError::Full(why)));
-            return Ok(());
-        }
-        let WideDeletion {
-            number,
-            mut commit,
-            gone,
-            obsolete,
-            list,
-            prepared,
-        } = deletion;
-        let revision = self.sequencer.number_taken();
-        // Nobody else has it, or else it would be copied.
-        Arc::make_mut(&mut commit).revision = revision;
-        self.digest = self.digest.without(gone);
-        self.retention.number_ahead(number, revision, obsolete);
-        if let Err(why) = self.make_list_durable(&commit, list) {
-            reply.send(Err(CommitError::Unknown(why.clone())));
-            return Err(why);
-        }
-        self.sink.deliver_wide(Arc::clone(&commit), prepared);
-        reply.send(Ok(Some(commit)));
-        Ok(())
-    }
-
-    /// Makes a commit durable whose list is.
-    fn make_list_durable(&mut self, commit: &Commit, list: ListFile) -> Result<(), String> {
-        let header = ListHeader::new(list.identity(), commit, self.digest);
-        let row = header.and_then(|header| header.row(self.seal, commit.revision));
-        let row = row.map_err(|e| format!("encoding commit {}: {e}", commit.revision))?;
-        let file = list.into_named();
-        let list = ListRow {
-            row,
-            file,
-            seal: self.seal,
-        };
-        let batch = WriteBatch {
-            list: Some(list),
-            ..WriteBatch::default()
-        };
-        self.write_durably(batch, commit.revision)
     }
 
     /// Numbers and checks what is asked for; `None` where nothing is to be written. Where not all of a group fits, a commit
@@ -310,34 +242,6 @@ impl<E: Engine> Writer<E> {
             .map_err(|e| format!("encoding commit {}: {e}", commit.revision))
     }
 
-    /// Adds the next step of trimming: records and floors change in one batch, so a start finds both or neither.
-    fn add_trim(&mut self, most: usize, batch: &mut WriteBatch) -> Result<bool, String> {
-        let Some(trim) = self.retention.next_step(most) else {
-            return Ok(false);
-        };
-        self.metadata.history_floor = trim.history_floor;
-        self.metadata.deletions_floor = trim.deletions_floor;
-        self.metadata.is_partial = trim.is_partial;
-        let row = record::metadata_row(self.seal, &self.metadata).map_err(|e| e.to_string())?;
-        batch.put.push(row);
-        batch.remove = trim.remove;
-        Ok(true)
-    }
-
-    fn trim_idle(&mut self) -> Result<bool, String> {
-        if self.space_left()?.take(SpaceNeed::Frees, 0).is_err() {
-            return Ok(false);
-        }
-        let mut batch = WriteBatch::default();
-        if !self.add_trim(IDLE_TRIM, &mut batch)? {
-            return Ok(false);
-        }
-        self.engine
-            .write(batch)
-            .map_err(|e| format!("writing to {}: {e}", self.data_dir.root().display()))?;
-        Ok(true)
-    }
-
     fn space_left(&mut self) -> Result<SpaceLeft, String> {
         let compaction = self.engine.table_bytes();
         self.free_space
@@ -359,48 +263,6 @@ impl<E: Engine> Writer<E> {
         self.high_water_mark
             .sync()
             .map_err(|e| format!("syncing {}: {e}", self.data_dir.high_water_mark().display()))
-    }
-
-    /// Keeps the checkpoint of directories that was handed over, and lets trimming go on to the floors behind it. One that
-    /// could not be kept is tried again when there is time, or with the next.
-    fn note_retention_floors(&mut self, has_time: bool) {
-        let (changes, floors) = self.queue.take_retention();
-        let tries = has_time || changes.is_some();
-        let earlier = self.unkept.take();
-        let is_repeated = earlier.is_some();
-        let (unkept, waiting) = earlier.unzip();
-        let floors = floors.or(waiting.flatten());
-        let changes = match (unkept, changes) {
-            (Some(mut unkept), Some(later)) => {
-                unkept.extend(later);
-                Some(unkept)
-            }
-            (unkept, changes) => unkept.or(changes),
-        };
-        if let Some(changes) = changes
-            && (!tries || !self.keep_directories(&changes, is_repeated))
-        {
-            // What it counts stays in the history until it is kept.
-            self.unkept = Some((changes, floors));
-            return;
-        }
-        if let Some(floors) = floors {
-            self.retention.raise_floors(floors);
-        }
-    }
-
-    /// Writes a checkpoint of directories; says whether that succeeded.
-    fn keep_directories(&mut self, changes: &DirectoryChanges, is_repeated: bool) -> bool {
-        let Err(e) = self.directories.write(changes) else {
-            return true;
-        };
-        if !is_repeated {
-            tracing::warn!(
-                path = %self.data_dir.directories().display(),
-                "cannot write the counts of directories; history is kept until they are written, so the store grows: {e}"
-            );
-        }
-        false
     }
 }
 

@@ -50,7 +50,7 @@ async fn list_past(prefix: &Prefix) -> Option<ListedPrefix> {
     for at in past_of(&leader, answer.head) {
         match prefix.list_at(at).await {
             Ok(listed) => return Some(listed),
-            Err(error) => tracing::debug!(%error, revision = at, "cannot list the past"),
+            Err(error) => tracing::debug!(%error, revision = at, "cannot list a past revision"),
         }
     }
     None

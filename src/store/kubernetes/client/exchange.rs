@@ -11,6 +11,7 @@ use kube::Client;
 use kube::client::Body;
 
 use super::error::{ApiError, read_error};
+use crate::store::shared::error_text::one_line;
 use crate::store::shared::metrics::StoreVerb;
 
 /// The longest answer, in bytes: a page of the largest values.
@@ -98,18 +99,4 @@ fn not_answered(error: &kube::Error) -> ApiError {
         cause = inner.source();
     }
     ApiError::Unknown(one_line(error))
-}
-
-/// An error with its causes, in one line.
-fn one_line(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = inner.source();
-    }
-    text.replace('\n', " ")
 }

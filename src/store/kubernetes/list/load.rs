@@ -63,7 +63,7 @@ async fn list_past(namespace: &Namespace) -> Option<(u64, Vec<EntryObject>)> {
         }
         match list_at(&namespace.api, Some(version)).await {
             Ok(listed) => return Some(listed),
-            Err(error) => tracing::debug!(%error, version, "the past cannot be listed"),
+            Err(error) => tracing::debug!(%error, version, "cannot list a past version"),
         }
     }
     None

@@ -332,7 +332,7 @@ impl Leadership {
         };
         tracing::warn!(
             why,
-            "leadership could not be released: other gateways take over only when it runs out"
+            "leadership could not be released: other gateways take over only when it expires"
         );
     }
 

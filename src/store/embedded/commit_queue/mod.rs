@@ -1,5 +1,7 @@
 //! The commit queue: proposals that wait for the writer in the order of acceptance, bounded in number and bytes.
 
+mod queued_commit;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +10,11 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
+pub(super) use self::queued_commit::{PendingReply, QueuedCommit, Request};
 use super::limits::measure;
 use super::wide::ahead::AheadDeletion;
 use super::wide::deletion::WideDeletion;
-use crate::model::{Commit, Proposal};
+use crate::model::Proposal;
 use crate::store::sequencer::number;
 use crate::store::{
     Accepted, AcceptedOutcome, BoxFuture, CommitError, CommitOrder, DirectoryChanges, NotAccepted,
@@ -32,79 +35,6 @@ const GROUP_BYTES: usize = 8 << 20;
 
 /// A proposal of more bytes begins a group: what was accepted before it is answered before it is written.
 const LONG_BYTES: usize = 1 << 20;
-
-/// A request to the writer, and the reply to its caller.
-#[derive(Debug)]
-pub(super) struct QueuedCommit {
-    request: Request,
-    /// Whether it was decided on what was accepted before it, and so fails with it.
-    in_order: bool,
-    bytes: usize,
-    reply: PendingReply,
-}
-
-/// What the writer is asked for.
-#[derive(Debug)]
-pub(super) enum Request {
-    /// To make a commit durable that was numbered when it was accepted.
-    Numbered(Arc<Commit>),
-    /// To number a proposal and make it durable.
-    Proposal(Proposal),
-    /// To number a deletion that is prepared, and make it durable.
-    Wide(Box<WideDeletion>),
-    /// To answer when everything before is durable.
-    Barrier,
-}
-
-impl QueuedCommit {
-    /// About how many bytes it takes in the journal.
-    pub(super) fn bytes(&self) -> u64 {
-        u64::try_from(self.bytes).unwrap_or(u64::MAX)
-    }
-
-    /// Whether it fails with what was accepted before it.
-    pub(super) fn is_in_order(&self) -> bool {
-        self.in_order
-    }
-
-    /// Whether it takes a revision.
-    fn is_commit(&self) -> bool {
-        match self.request {
-            Request::Numbered(_) | Request::Proposal(_) | Request::Wide(_) => true,
-            Request::Barrier => false,
-        }
-    }
-
-    /// A deletion that is prepared, or the request as it was.
-    fn split_wide(self) -> Result<(Box<WideDeletion>, PendingReply), Self> {
-        match self.request {
-            Request::Wide(deletion) => Ok((deletion, self.reply)),
-            request @ (Request::Numbered(_) | Request::Proposal(_) | Request::Barrier) => {
-                Err(Self { request, ..self })
-            }
-        }
-    }
-
-    /// What is asked for, and the reply to its caller.
-    pub(super) fn split(self) -> (Request, PendingReply) {
-        (self.request, self.reply)
-    }
-}
-
-/// The caller that waits for an outcome.
-#[derive(Debug)]
-pub(super) struct PendingReply {
-    answer: oneshot::Sender<AcceptedOutcome>,
-    /// Held until the answer: proposals in flight count too.
-    _room: QueueRoom,
-}
-
-impl PendingReply {
-    /// Sends the outcome. The caller may have gone.
-    pub(super) fn send(self, outcome: AcceptedOutcome) {
-        drop(self.answer.send(outcome));
-    }
-}
 
 /// The writer's next work.
 #[derive(Debug)]

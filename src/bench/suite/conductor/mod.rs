@@ -1,5 +1,8 @@
 //! The conductor: it starts the deployments of each stage and measures their cells in turn.
 
+mod other_group;
+mod start;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -7,24 +10,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::other_group::{copy_rounds, rate};
 use super::carried::{self, CarriedFound};
-use super::cell::summarize;
-use super::child::{self, ENDPOINT_COUNT, NETWORK};
+use super::child;
 use super::error::SuiteError;
 use super::judgement::{disturbance, others};
 use super::load_runner::{GroupLoad, LoadRunner};
 use super::plan::{CarriedSearch, GroupPace, LoadCommand, PlanGroup, PlanStage};
-use super::record::{CellRecord, DeploymentRecord, ReportRecord, RoundRecord};
-use crate::bench::field::{
-    Deployment, FieldError, FieldPlace, FieldPorts, Launcher, Programs, RunningDeployment,
-    fresh_directory, start,
-};
-
-/// How long it may take to write the entries of a stage.
-const FILL: Duration = Duration::from_secs(1_200);
-
-/// The fewest operations that a latency is measured by, in a round.
-const FEWEST: f64 = 20.0;
+use super::record::{CellRecord, ReportRecord, RoundRecord};
+use crate::bench::field::{Deployment, Launcher, Programs, RunningDeployment};
 
 /// Measures what is missing in a record.
 pub struct Conductor<'a> {
@@ -108,105 +102,6 @@ impl Conductor<'_> {
         outcome
     }
 
-    /// Starts and fills deployments; what fails is noted at each of their cells.
-    fn start(
-        &self,
-        record: &mut ReportRecord,
-        stage: &PlanStage,
-        wanted: &[Deployment],
-    ) -> Running {
-        let mut ports = FieldPorts::new();
-        let mut running = Running::new();
-        for deployment in wanted {
-            match self.start_again(record, stage, *deployment, &mut ports) {
-                Ok(started) => {
-                    running.insert(*deployment, started);
-                }
-                Err(SuiteError::Field(FieldError::Missing(why))) => {
-                    (self.progress)(&format!("{}: not measured: {why}", deployment.name()));
-                    record.missing.insert(deployment.key(), why);
-                }
-                Err(error) => {
-                    (self.progress)(&format!("{}: {error}", deployment.name()));
-                    for group in &stage.groups {
-                        if group.deployments.contains(deployment) {
-                            let cell = record.cells.entry(stage.cell(group, *deployment));
-                            let cell = cell.or_default();
-                            if cell.rounds.is_empty() {
-                                cell.failed = Some(error.to_string());
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        running
-    }
-
-    /// Starts and fills a deployment, a second time where the first failed: an etcd on a disk that others keep busy for
-    /// seconds elects a leader anew, and what it was asked meanwhile has no outcome.
-    fn start_again(
-        &self,
-        record: &mut ReportRecord,
-        stage: &PlanStage,
-        deployment: Deployment,
-        ports: &mut FieldPorts,
-    ) -> Result<RunningDeployment, SuiteError> {
-        let error = match self.start_one(record, stage, deployment, ports) {
-            Err(SuiteError::Field(missing @ FieldError::Missing(_))) => {
-                return Err(SuiteError::Field(missing));
-            }
-            Err(error) => error,
-            Ok(running) => return Ok(running),
-        };
-        (self.progress)(&format!("{}: started again: {error}", deployment.name()));
-        self.start_one(record, stage, deployment, ports)
-    }
-
-    fn start_one(
-        &self,
-        record: &mut ReportRecord,
-        stage: &PlanStage,
-        deployment: Deployment,
-        ports: &mut FieldPorts,
-    ) -> Result<RunningDeployment, SuiteError> {
-        let mut place = FieldPlace {
-            launcher: self.launcher,
-            programs: self.programs,
-            directory: fresh_directory(self.directory_of(deployment))?,
-            ports,
-        };
-        let running = start(&mut place, deployment)?;
-        let described = DeploymentRecord {
-            name: deployment.name(),
-            version: running.version.clone(),
-            commands: running.commands.clone(),
-        };
-        let before = record.deployments.get(&deployment.key());
-        if let Some(before) = before.filter(|before| before.version != described.version) {
-            let message = format!(
-                "this is {}, and cells of {} are there already: give another --out",
-                described.version, before.version
-            );
-            return Err(SuiteError::Load(message));
-        }
-        record.deployments.insert(deployment.key(), described);
-        let records = fresh_directory(self.directory.join("records"))?;
-        for (file, text) in [("network.json", NETWORK), ("count.json", ENDPOINT_COUNT)] {
-            let path = records.join(file);
-            fs::write(&path, text).map_err(|error| FieldError::Io {
-                what: path.display().to_string(),
-                error,
-            })?;
-        }
-        for fill in &stage.fills {
-            let mut arguments = child::fill_arguments(&running.target, fill, &records);
-            arguments.extend(running.access.iter().cloned());
-            self.runner().kubekv(&arguments, FILL)?;
-        }
-        Ok(running)
-    }
-
     /// Measures the cells of a group that have no figure, in turn.
     fn run_group(
         &self,
@@ -226,6 +121,7 @@ impl Conductor<'_> {
         if let LoadCommand::Carried(search) = &group.command {
             return self.search(record, stage, group, search, running);
         }
+        let rate_key = format!("{}/{}", stage.key, group.key);
         let rate = match &group.pace {
             GroupPace::Closed => None,
             GroupPace::SameRounds(other) => {
@@ -234,8 +130,7 @@ impl Conductor<'_> {
             }
             GroupPace::HalfOf(other) => {
                 // That of the cells which are there already, if some are.
-                let key = format!("{}/{}", stage.key, group.key);
-                let known = record.rates.get(&key).copied();
+                let known = record.rates.get(&rate_key).copied();
                 let Some(rate) = known.or_else(|| rate(record, stage, group, other)) else {
                     return Ok(());
                 };
@@ -249,11 +144,7 @@ impl Conductor<'_> {
             else {
                 continue;
             };
-            let load = GroupLoad {
-                group,
-                protocol: deployment.protocol,
-                rate,
-            };
+            let load = GroupLoad::of(group, deployment, rate);
             let cell = self.finish(load, server, measured, until);
             if let Some(failed) = &cell.failed {
                 (self.progress)(&format!("    {}: {failed}", deployment.name()));
@@ -261,8 +152,7 @@ impl Conductor<'_> {
             record.cells.insert(id(deployment), cell);
         }
         if let Some(rate) = rate {
-            let key = format!("{}/{}", stage.key, group.key);
-            record.rates.insert(key, rate);
+            record.rates.insert(rate_key, rate);
         }
         (self.save)(record).map_err(SuiteError::Save)
     }
@@ -283,11 +173,7 @@ impl Conductor<'_> {
                 let Some(server) = running.get_mut(deployment) else {
                     continue;
                 };
-                let load = GroupLoad {
-                    group,
-                    protocol: deployment.protocol,
-                    rate,
-                };
+                let load = GroupLoad::of(group, *deployment, rate);
                 match self.runner().measure(load, server) {
                     Ok(one) => measured.push(one),
                     Err(error) => *so_far = Err(error),
@@ -408,43 +294,4 @@ fn searched(arguments: Vec<String>, found: Result<CarriedFound, SuiteError>) -> 
         Err(error) => cell.failed = Some(error.to_string()),
     }
     cell
-}
-
-/// Takes the rounds of another group for cells of this one, which shows another row of them.
-fn copy_rounds(
-    record: &mut ReportRecord,
-    stage: &PlanStage,
-    group: &PlanGroup,
-    other: &str,
-    todo: &[Deployment],
-) {
-    let Some(found) = stage.groups.iter().find(|one| one.key == other) else {
-        return;
-    };
-    for deployment in todo {
-        let Some(cell) = record.cells.get(&stage.cell(found, *deployment)) else {
-            continue;
-        };
-        let cell = CellRecord {
-            disturbed: disturbance(&cell.rounds, &group.row, group.figure),
-            discarded: Vec::new(),
-            ..cell.clone()
-        };
-        record.cells.insert(stage.cell(group, *deployment), cell);
-    }
-}
-
-/// Half of what the slowest deployment of another group did, and no less than a round needs.
-fn rate(record: &ReportRecord, stage: &PlanStage, group: &PlanGroup, other: &str) -> Option<f64> {
-    let found = stage.groups.iter().find(|one| one.key == other)?;
-    let rates = found.deployments.iter().filter_map(|deployment| {
-        let cell = record.cells.get(&stage.cell(found, *deployment))?;
-        let rate = summarize(cell, &found.row)?.rate.median;
-        // One that answered nothing in time sets no rate for the others.
-        (rate > 0.0).then_some(rate)
-    });
-    let slowest = rates.fold(f64::INFINITY, f64::min);
-    slowest
-        .is_finite()
-        .then(|| (slowest / 2.0).max(FEWEST / group.seconds))
 }
