@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
 use kubekv::guard::PolicyMode;
 use kubekv::guard::credentials::{CredentialText, NewToken, PasswordHash};
 
@@ -464,9 +465,8 @@ async fn a_client_that_guesses_waits_and_nobody_else() {
 async fn many_requests_with_one_password_are_all_answered() {
     let gateway = gateway().await;
     let mine = [basic(ME, "mine")];
-    let ask = || gateway.consul_with("", &mine, ("GET kv/mine/k?raw", ""));
-    let (a, b, c, d) = tokio::join!(ask(), ask(), ask(), ask());
-    for answer in [a, b, c, d] {
+    let asks = (0..64).map(|_| gateway.consul_with("", &mine, ("GET kv/mine/k?raw", "")));
+    for answer in join_all(asks).await {
         assert_eq!(said(&answer), (200, "1"));
     }
 }
@@ -477,6 +477,7 @@ async fn guesses_of_one_address_are_verified_one_at_a_time_and_the_rest_is_refus
     let gateway = gateway().await;
     let guesses = (0..40).map(|number| {
         let guess = [basic(ME, &format!("guess {number}"))];
+/// As after a start: more than may wait for verifications of their own.
         let gateway = &gateway;
         async move {
             gateway
@@ -485,6 +486,8 @@ async fn guesses_of_one_address_are_verified_one_at_a_time_and_the_rest_is_refus
                 .status
         }
     });
+    let verified = gateway.metric("kubekv_credentials_verifications_total");
+    assert_eq!(verified, Some(1));
     let mut all: Vec<_> = guesses.map(Box::pin).collect();
     let mut statuses = Vec::new();
     let every = std::future::poll_fn(|context| {
