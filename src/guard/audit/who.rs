@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::line::{self, AuditLine};
 use crate::guard::known_clients::KnownClients;
-use crate::guard::policy::{Identity, Variables};
+use crate::guard::policy::{Identity, Variables, VouchedFor};
 use crate::model::{ClientCertificate, Credentials, Principal};
 
 /// A client, as lines of the audit log tell of it. What they say of its identity is made once.
@@ -91,7 +91,7 @@ pub struct NoPolicyLookup(KnownClients<AuditedClient>);
 
 impl IdentityLookup for NoPolicyLookup {
     fn identify(&self, credentials: &Credentials, _peer: IpAddr) -> Arc<AuditedClient> {
-        self.0.get((credentials, None), None, || {
+        self.0.get((credentials, &VouchedFor::default()), None, || {
             let proof = match &credentials.certificate {
                 None => Principal::Anonymous.to_string(),
                 Some(certificate) => proof(certificate),

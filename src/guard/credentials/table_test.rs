@@ -139,7 +139,8 @@ fn a_verified_password_counts_until_the_file_has_another_one() {
             secrets,
             ..Credentials::default()
         };
-        let proofs = known.proofs((&credentials, None), 0);
+        let vouched = known.vouched_for(&credentials);
+        let proofs = known.proofs((&credentials, &vouched), 0);
         (proofs.user.as_deref().map(str::to_owned), proofs.unknown)
     };
     let table = file(PASSWORD);
