@@ -74,8 +74,10 @@ impl PolicyInForce {
             }
         }
         if let Some(login) = login {
-            let known = || self.known_secrets();
-            let verified = check.verify(caller, login, known).await;
+            let verified = match self.known_secrets() {
+                Some(known) => check.verify(caller, login, known).await,
+                None => Err(NotAuthenticated::Unknown),
+            };
             shown.secrets.password = match (verified, self.mode()) {
                 (Ok(hash), _) => Some(hash),
                 (Err(_), PolicyMode::Warn) => Some(SecretHash::NONE),

@@ -7,7 +7,7 @@ use super::audit::AuditedClient;
 use super::client_rights::ClientRights;
 use super::credentials::KnownSecrets;
 use super::known_clients::KnownClients;
-use super::policy::{Identity, Policy, Proofs, ProvenAccount, QuotasByPath};
+use super::policy::{Identity, Policy, Proofs, QuotasByPath, VouchedFor};
 use super::quota::PathShapes;
 use crate::model::{Credentials, time};
 
@@ -41,14 +41,14 @@ impl CompiledPolicy {
         }
     }
 
-    /// Who a client is that comes from this address, and whose token is that of this `ServiceAccount`, if of one.
+    /// Who a client is that comes from this address, with what others vouch for.
     pub(super) fn identify(
         &self,
-        (credentials, account): (&Credentials, Option<&Arc<ProvenAccount>>),
+        (credentials, vouched): (&Credentials, &VouchedFor),
         peer: IpAddr,
     ) -> Identity {
         let proofs = match &self.secrets {
-            Some(secrets) => secrets.proofs((credentials, account), time::unix_ms()),
+            Some(secrets) => secrets.proofs((credentials, vouched), time::unix_ms()),
             None => Proofs::of_certificate(credentials.certificate.clone()),
         };
         self.policy.identify(&proofs, peer)
@@ -58,12 +58,12 @@ impl CompiledPolicy {
         let peer = peer.to_canonical();
         // Where the policy takes no address from the connection, all are the same.
         let counts = self.uses_peer.then_some(peer);
-        // Found out each time, and a part of what is known: nothing that is known outlives the cluster's word.
+        // Found out each time, and a part of what is known.
         let secrets = self.secrets.as_ref();
-        let account = secrets.and_then(|secrets| secrets.account(credentials));
-        let account = account.as_ref();
-        self.known.get((credentials, account), counts, || {
-            let identity = self.identify((credentials, account), peer);
+        let vouched = secrets.map(|secrets| secrets.vouched_for(credentials));
+        let vouched = vouched.unwrap_or_default();
+        self.known.get((credentials, &vouched), counts, || {
+            let identity = self.identify((credentials, &vouched), peer);
             let rights = self.policy.rights(&identity);
             let quotas = QuotasByPath::of(self.policy.own_quotas_of(&identity));
             ClientRights {

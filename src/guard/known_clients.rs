@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::policy::ProvenAccount;
+use super::policy::VouchedFor;
 use crate::model::{ClientCertificate, Credentials, ShownSecrets};
 
 /// The most clients that are known; beyond it all are forgotten, and found out about again when they ask.
@@ -22,7 +22,7 @@ pub(super) struct KnownClients<V>(RwLock<HashMap<Proof, Arc<V>>>);
 struct Proof {
     certificate: Option<Arc<ClientCertificate>>,
     secrets: ShownSecrets,
-    account: Option<Arc<ProvenAccount>>,
+    vouched: VouchedFor,
     peer: Option<IpAddr>,
 }
 
@@ -33,18 +33,18 @@ impl<V> Default for KnownClients<V> {
 }
 
 impl<V> KnownClients<V> {
-    /// What is known of who has these credentials and comes from this address, or else what is found out now. The token among them
-    /// is that of the `ServiceAccount`, if of one.
+    /// What is known of who has these credentials, with what others vouch for, and comes from this address, or else what is found
+    /// out now.
     pub(super) fn get(
         &self,
-        (credentials, account): (&Credentials, Option<&Arc<ProvenAccount>>),
+        (credentials, vouched): (&Credentials, &VouchedFor),
         peer: Option<IpAddr>,
         find_out: impl FnOnce() -> V,
     ) -> Arc<V> {
         let proof = Proof {
             certificate: credentials.certificate.clone(),
             secrets: credentials.secrets,
-            account: account.cloned(),
+            vouched: vouched.clone(),
             peer,
         };
         if let Some(known) = self.0.read().get(&proof) {
@@ -74,7 +74,7 @@ impl PartialEq for Proof {
         };
         is_same
             && self.secrets == other.secrets
-            && self.account == other.account
+            && self.vouched == other.vouched
             && self.peer == other.peer
     }
 }

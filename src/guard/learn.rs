@@ -41,6 +41,8 @@ pub struct LearnedPolicy {
 #[derive(Debug, Default)]
 struct LearnedKind {
     uses: BTreeMap<Verb, BTreeSet<LearnedSubject>>,
+    /// Keys that no policy can name, as the log shows them.
+    unnamed: BTreeSet<String>,
     has_sessions: bool,
 }
 
@@ -138,6 +140,21 @@ fn with_variables(segment: &str, variables: &BTreeMap<String, String>) -> String
     segment.to_owned()
 }
 
+/// The key that a line of the log shows so. `None` where it is not UTF-8, or has braces: in a policy they would name other keys, and
+/// a client chooses what its keys are called.
+fn key_of(shown: &str) -> Option<String> {
+    let mut key = String::with_capacity(shown.len());
+    let mut rest = shown.chars();
+    while let Some(next) = rest.next() {
+        match next {
+            '{' | '}' => return None,
+            '\\' if rest.next() != Some('\\') => return None,
+            next => key.push(next),
+        }
+    }
+    Some(key)
+}
+
 impl LearnedKind {
     fn learn(&mut self, line: &LearnedLine) {
         self.has_sessions |= line.session.is_some();
@@ -149,7 +166,11 @@ impl LearnedKind {
         }
         let named = line.key.as_ref().or(line.prefix.as_ref());
         let Some(named) = named else { return };
-        let path = named.strip_suffix('/').unwrap_or(named);
+        let Some(key) = key_of(named) else {
+            self.unnamed.insert(named.clone());
+            return;
+        };
+        let path = key.strip_suffix('/').unwrap_or(&key);
         let segments = path.split('/');
         let segments = segments.map(|segment| with_variables(segment, &line.variables));
         let subject = LearnedSubject {
@@ -177,6 +198,7 @@ impl LearnedKind {
     }
 
     fn propose(&self, kind: &str, proposed: &mut LearnedPolicy) {
+        proposed.unnamed.extend(self.unnamed.iter().cloned());
         let mut by_subject: BTreeMap<LearnedSubject, BTreeSet<Verb>> = BTreeMap::new();
         for (verb, subjects) in &self.uses {
             for subject in grouped(subjects.clone()) {
@@ -387,10 +409,30 @@ mod tests {
             line(1, "create", "a//b"),
             line(1, "create", "a/*"),
             line(1, "create", "b"),
+            line(1, "create", r"not utf-8/\xff"),
         ]);
-        assert_eq!(policy.unnamed, ["a//b", "a/*"]);
+        assert_eq!(policy.unnamed, [r"not utf-8/\xff", "a//b", "a/*"]);
         assert!(allows(&policy, 1, "create", "b"));
         assert!(!allows(&policy, 1, "create", "a/c"));
+    }
+
+    #[test]
+    fn braces_in_a_key_are_no_variables() {
+        let all = ["a/{ip}", "{name}", "a/{ip}:{port}", "a/x{ip}", "a/{"];
+        let policy = learned(&all.map(|key| line(1, "create", key)));
+        assert_eq!((policy.rules, policy.unnamed.len()), (0, all.len()));
+        // The client's own address may still become one.
+        let policy = learned(&[line(1, "create", "a/{ip}"), line(1, "create", "b/10.0.0.1")]);
+        assert!(policy.text.contains(r#"["b/{ip}"]"#), "{}", policy.text);
+        assert!(!allows(&policy, 1, "create", "a/10.0.0.1"));
+    }
+
+    #[test]
+    fn a_backslash_of_a_key_is_one_in_the_policy() {
+        // The log shows two for one.
+        let policy = learned(&[line(1, "create", r"a\\b")]);
+        assert!(allows(&policy, 1, "create", r"a\b"), "{}", policy.text);
+        assert!(!allows(&policy, 1, "create", r"a\\b"));
     }
 
     proptest! {

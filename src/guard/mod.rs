@@ -23,6 +23,7 @@ mod policy_mode;
 mod policy_refusals;
 mod quota;
 mod quota_collector;
+mod single_flight;
 mod size_limit;
 pub mod token_review;
 

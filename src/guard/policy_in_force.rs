@@ -14,7 +14,7 @@ use super::client_flows::ClientFlows;
 use super::client_rights::{ClientRights, Refusal};
 use super::compiled_policy::CompiledPolicy;
 use super::credentials::{CredentialTable, KnownSecrets, SecretCheck};
-use super::policy::{Identity, Policy, RuleName};
+use super::policy::{Identity, Policy, RuleName, VouchedFor};
 use super::policy_metrics::PolicyMetrics;
 use super::policy_mode::PolicyMode;
 use super::policy_refusals::PolicyRefusalLog;
@@ -316,7 +316,7 @@ impl PolicyInForce {
         // Whoever has a network has many addresses: a name of each would be a share of each.
         if current.uses_peer {
             let elsewhere = ELSEWHERE.into_iter().find(|other| *other != peer)?;
-            let there = current.identify((&credentials, None), elsewhere);
+            let there = current.identify((&credentials, &VouchedFor::default()), elsewhere);
             if there.principal != identity.principal {
                 return None;
             }

@@ -4,6 +4,7 @@ use std::fs;
 
 use support::command::run;
 use support::until::until;
+use support::zookeeper_client::ZooKeeperClient;
 
 use crate::gateway::{Audited, MARKER, ask, having, lines, the_one};
 
@@ -16,9 +17,13 @@ fn rules(beneath: &str) -> String {
 }
 
 fn start(mode: &str) -> Audited {
+    start_with(&rules("open"), mode)
+}
+
+fn start_with(rules: &str, mode: &str) -> Audited {
     let directory = tempfile::tempdir().unwrap();
     let policy = directory.path().join("policy.toml");
-    fs::write(&policy, rules("open")).unwrap();
+    fs::write(&policy, rules).unwrap();
     let log = directory.path().join("audit.log");
     let policy = policy.display().to_string();
     let options = ["--audit-reads", "--policy", &policy, "--policy-mode", mode];
@@ -147,4 +152,30 @@ fn what_would_be_refused_is_told_and_learned() {
     assert_eq!(nothing.code, 1, "{nothing:?}");
     assert_eq!(run(&["policy", "learn", "/none/audit.log"]).code, 8);
     audited.stop();
+}
+
+#[test]
+fn a_watch_that_is_refused_is_recorded_as_that_alone() {
+    let session =
+        "[[rule]]\nname = \"session\"\nidentities = [\"anonymous\"]\nsessions = \"own\"\n";
+    let audited = start_with(&(rules("open") + session), "enforce");
+    let mut client = ZooKeeperClient::begin(audited.gateway.zookeeper(), 30_000);
+    assert_eq!(client.try_add_watch("/open"), None);
+    assert!(client.try_add_watch("/secret").is_some());
+    client.set_watches_again(&["/open/again", "/secret/again"]);
+    let lines = audited.stop();
+    let decisions = |key: &str| {
+        let of_key = lines.iter().filter(|line| {
+            let named = line.get("key").or(line.get("prefix"));
+            named.is_some_and(|named| named.as_str().unwrap().starts_with(key))
+        });
+        let decisions = of_key.map(|line| line["decision"].as_str().unwrap());
+        decisions.collect::<Vec<_>>()
+    };
+    assert_eq!(decisions("open"), ["allowed", "allowed"], "{lines:#?}");
+    let secret = decisions("secret");
+    assert!(
+        !secret.is_empty() && secret.iter().all(|one| *one == "refused"),
+        "{lines:#?}"
+    );
 }

@@ -350,6 +350,62 @@ fn explain_recognizes_a_service_account_and_its_pod() {
     }
 }
 
+/// The examples of a block of the documentation that ask about a policy: the words of each command, and what it prints.
+fn examples(console: &str) -> Vec<(Vec<&str>, String)> {
+    let commands = console.split("$ ").skip(1);
+    let of_policy = commands.filter(|command| command.starts_with("kubekv policy "));
+    of_policy
+        .map(|command| {
+            let (words, printed) = command.split_once('\n').unwrap();
+            (words.split(' ').skip(1).collect(), printed.to_owned())
+        })
+        .collect()
+}
+
+/// Each example is about the policy before it.
+#[test]
+fn examples_of_the_documentation_print_what_is_shown() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let text = std::fs::read_to_string(docs.join("policy.md")).unwrap();
+    let mut files = Files::with("");
+    let mut shown = 0;
+    for block in text.split("\n```").skip(1).step_by(2) {
+        let block = format!("{block}\n");
+        if let Some(policy) = block.strip_prefix("toml\n") {
+            files = Files::with(policy);
+        }
+        let examples = examples(block.strip_prefix("console\n").unwrap_or_default());
+        if examples
+            .iter()
+            .any(|(words, _)| words.contains(&"--certificate"))
+        {
+            let dir = files.path("");
+            for words in [&["ca", "--name", "nodes"][..], &["node", "10.0.0.1"]] {
+                assert_eq!(run(&[&["certs"], words, &["--dir", &dir]].concat()).code, 0);
+            }
+        }
+        for (words, printed) in examples {
+            let is_file = |word: &str| word.ends_with(".toml") || word.ends_with(".crt");
+            let named = words.iter().map(|word| {
+                if is_file(word) {
+                    files.path(word)
+                } else {
+                    (*word).to_owned()
+                }
+            });
+            let named: Vec<_> = named.collect();
+            let done = run(&named.iter().map(String::as_str).collect::<Vec<_>>());
+            let text = done.text().replace(&files.path(""), "");
+            // Of a fingerprint nothing is shown.
+            let text = text.split_inclusive("sha256:").next().unwrap();
+            let printed = printed.split_inclusive("sha256:").next().unwrap();
+            assert_eq!((text, done.err.as_str()), (printed, ""), "{words:?}");
+            shown += 1;
+        }
+    }
+    assert_eq!(shown, 5);
+}
+
 /// The objects of the documentation are a policy, before a cluster has them.
 #[test]
 fn a_manifest_of_objects_is_checked_and_explained_as_a_file_is() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
 use kubekv::guard::PolicyMode;
 use kubekv::guard::credentials::{CredentialText, NewToken, PasswordHash};
 
@@ -358,6 +359,22 @@ async fn a_revoked_token_and_a_changed_password_end_what_waits() {
     }
 }
 
+/// As after a file is made anew from the same passwords: each is hashed with another salt.
+#[tokio::test]
+async fn a_password_that_is_hashed_anew_is_good_when_it_is_shown_again() {
+    let gateway = gateway().await;
+    let mine = [basic(ME, "mine")];
+    let answer = parked(&gateway, mine[0].clone(), async {
+        settle().await;
+        let again = tokens(&[]).with_password(ME, &cheap("mine")).unwrap();
+        gateway.credentials(again.as_str());
+    });
+    // Nobody knows yet whose it is.
+    assert_eq!(said(&answer.await), DENIED);
+    let again = gateway.consul_with("", &mine, ("GET kv/mine/k?raw", ""));
+    assert_eq!(said(&again.await), (200, "1"));
+}
+
 #[tokio::test]
 async fn what_stays_in_the_file_goes_on_through_a_change_of_it() {
     for proof in [header(MINE), basic(ME, "mine")] {
@@ -460,15 +477,17 @@ async fn a_client_that_guesses_waits_and_nobody_else() {
     assert_eq!((said(&answer), now.elapsed()), ((200, "1"), Duration::ZERO));
 }
 
+/// As after a start: more than may wait for verifications of their own.
 #[tokio::test]
 async fn many_requests_with_one_password_are_all_answered() {
     let gateway = gateway().await;
     let mine = [basic(ME, "mine")];
-    let ask = || gateway.consul_with("", &mine, ("GET kv/mine/k?raw", ""));
-    let (a, b, c, d) = tokio::join!(ask(), ask(), ask(), ask());
-    for answer in [a, b, c, d] {
+    let asks = (0..64).map(|_| gateway.consul_with("", &mine, ("GET kv/mine/k?raw", "")));
+    for answer in join_all(asks).await {
         assert_eq!(said(&answer), (200, "1"));
     }
+    let verified = gateway.metric("kubekv_credentials_verifications_total");
+    assert_eq!(verified, Some(1));
 }
 
 /// More than may wait, of one address and at once.

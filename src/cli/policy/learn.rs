@@ -47,7 +47,9 @@ impl Learn {
         }
         for key in &learned.unnamed {
             tell(&format!(
-                "no policy can name this key, and nothing is allowed with it: {key}"
+                "no policy can name this key, and nothing is allowed with it: {}",
+                // A client chose it, and this may be a terminal.
+                key.escape_debug()
             ));
         }
         tell(&format!(

@@ -23,7 +23,7 @@ pub(super) use form::{Form, MAX_BODY};
 pub(super) use json_parser::{Json, first_value};
 pub(super) use json_string::{max_json_string, push_json_string};
 pub(super) use number::{parse_bool, parse_u64, parse_uint};
-pub(super) use path::{BadEscape, collapse_slashes, decode_path, has_dot_segments};
+pub(super) use path::{BadEscape, clean_path, collapse_slashes, decode_path, has_dot_segments};
 pub(super) use print::is_print;
 pub(super) use query::{Query, QueryError};
 pub(super) use quote::quote;

@@ -39,7 +39,7 @@ pub(in crate::face) fn has_dot_segments(path: &[u8]) -> bool {
 }
 
 /// Go's `path.Clean`, which keeps a slash at the end here.
-pub(super) fn clean_path(path: &[u8]) -> Vec<u8> {
+pub(in crate::face) fn clean_path(path: &[u8]) -> Vec<u8> {
     let mut segments: Vec<&[u8]> = Vec::new();
     for segment in path.split(|byte| *byte == b'/') {
         match segment {

@@ -1,6 +1,11 @@
 //! Redaction of request targets for the log: no stored values, no tokens.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
 use super::target::RequestTarget;
+use crate::face::go;
 
 /// Parameters whose values are options of a request, never stored data or credentials. All other values are hidden:
 /// Consul takes `token` in the query, etcd v2 `value` and `prevValue`.
@@ -29,6 +34,9 @@ const SHOWN: [&str; 22] = [
     "waitIndex",
 ];
 
+/// Beneath it, behind one more segment, Consul's clients write tokens: `/v1/acl/info/TOKEN`.
+const TOKENS: &str = "/v1/acl/";
+
 /// The longest part of a path or query that is logged, in characters.
 const LONGEST: usize = 256;
 
@@ -36,7 +44,7 @@ const LONGEST: usize = 256;
 pub(super) fn target(target: &RequestTarget) -> String {
     let RequestTarget { path, query } = target;
     let path = path.get(..path.len().min(4 * LONGEST)).unwrap_or_default();
-    let mut text = String::from_utf8_lossy(path).into_owned();
+    let mut text = without_token(path).into_owned();
     if let Some(query) = query {
         text.push('?');
         let mut pairs = form_urlencoded::Serializer::new(String::new());
@@ -50,6 +58,20 @@ pub(super) fn target(target: &RequestTarget) -> String {
         text.push_str(&pairs.finish());
     }
     shorten(text)
+}
+
+/// The path without the token in it, if there is one, however it is spelled: what a server takes for the same path is cleaned first.
+fn without_token(path: &[u8]) -> Cow<'_, str> {
+    let decoded: Vec<u8> = percent_decode(path).collect();
+    let clean = go::clean_path(&decoded);
+    let rest = clean.strip_prefix(TOKENS.as_bytes()).unwrap_or_default();
+    match rest.iter().position(|byte| *byte == b'/') {
+        Some(end) => {
+            let operation = String::from_utf8_lossy(rest.get(..end).unwrap_or_default());
+            format!("{TOKENS}{operation}/hidden").into()
+        }
+        None => String::from_utf8_lossy(path),
+    }
 }
 
 fn shorten(mut text: String) -> String {
@@ -81,6 +103,33 @@ mod tests {
         assert_eq!(shown("/?%74oken=secret"), "/?token=hidden");
         assert_eq!(shown("/?TOKEN=secret"), "/?TOKEN=hidden");
         assert_eq!(shown("/?a;token=secret"), "/?a%3Btoken=hidden");
+    }
+
+    #[test]
+    fn a_token_in_the_path_is_hidden_in_every_spelling() {
+        for operation in ["info", "destroy", "clone", "token"] {
+            for spelling in [
+                "/v1/acl/OP/SECRET",
+                "/v1//acl/OP//SECRET",
+                "//v1/acl/OP/SECRET/",
+                "/v1/%61cl/OP/SECRET",
+                "/v1%2facl%2FOP%2fSECRET",
+                "/v1/acl/OP/SECRET/more",
+                "/v1/./acl/x/../OP/SECRET",
+                "/v1/acl/OP/SECRET%zz",
+            ] {
+                let path = spelling.replace("OP", operation);
+                let expected = format!("/v1/acl/{operation}/hidden?dc=dc1");
+                assert_eq!(shown(&format!("{path}?dc=dc1")), expected, "{path}");
+            }
+        }
+        for path in [
+            "/v1/acl/list",
+            "/v1/kv/v1/acl/info/x",
+            "/v2/keys/v1/acl/a/b",
+        ] {
+            assert_eq!(shown(path), path);
+        }
     }
 
     #[test]

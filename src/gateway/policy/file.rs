@@ -1,5 +1,7 @@
 //! The policy's file, and what puts it in force.
 
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +20,18 @@ pub(super) struct PolicyUse(Arc<PolicyInForce>);
 impl FileUser for PolicyUse {
     const NAME: &'static str = "policy";
     const MAX_BYTES: usize = Policy::MAX_BYTES;
+
+    /// Who may write it may do everything.
+    fn check(file: &File) -> Result<(), String> {
+        let metadata = file.metadata().map_err(|error| error.to_string())?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o002 == 0 {
+            return Ok(());
+        }
+        Err(format!(
+            "its mode {mode:o} lets every user of this machine change it: chmod o-w does not"
+        ))
+    }
 
     fn put_in_force(&self, text: &str) -> Result<(), String> {
         let policy = Policy::parse(text).map_err(|error| error.to_string())?;
@@ -64,4 +78,28 @@ pub(super) fn load(
 fn warnings(policy: &Policy) -> Vec<String> {
     let shown = |PolicyWarning { place, message }| format!("{place}: {message}");
     policy.warnings().into_iter().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_every_user_may_change_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.toml");
+        fs::write(&path, "").unwrap();
+        for (mode, is_good) in [
+            (0o600, true),
+            (0o644, true),
+            (0o664, true),
+            (0o666, false),
+            (0o602, false),
+        ] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read::<PolicyUse>(&path).is_ok(), is_good, "{mode:o}");
+        }
+    }
 }

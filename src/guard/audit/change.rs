@@ -61,7 +61,7 @@ enum ChangeStage {
 
 impl ChangeLines {
     /// The lines of these writes; none where a client asked for none of them. `is_own` of a change of the gateway itself, of
-    /// which only the ends of sessions are told.
+    /// which only the ends of sessions are recorded.
     pub(super) fn new(
         queue: &Arc<AuditQueue>,
         (gateway, number): (&Arc<str>, u64),
@@ -101,7 +101,7 @@ impl ChangeLines {
         is_reserved
     }
 
-    fn tell(&mut self, index: Option<u64>, is_known: bool) {
+    fn record(&mut self, index: Option<u64>, is_known: bool) {
         let reserved = std::mem::take(&mut self.reserved);
         let write = |buffer: &mut LineBuffer| {
             for line in &self.lines {
@@ -123,7 +123,7 @@ impl ChangeLines {
         (index, is_known): (Option<u64>, bool),
     ) {
         let line = buffer.line(event, (&self.gateway, self.number));
-        let line = self.caller.tell(line).text("verb", verb.name());
+        let line = self.caller.record(line).text("verb", verb.name());
         let line = match about {
             About::Key(key) => line.text("key", &key_text(key.as_bytes())),
             About::InOrder(parent) => {
@@ -159,8 +159,8 @@ impl AuditedChange for ChangeLines {
 
     fn settle(mut self: Box<Self>, outcome: ChangeOutcome) {
         match outcome {
-            ChangeOutcome::Made(revision) => self.tell(Some(revision), true),
-            // It is told of when this is dropped.
+            ChangeOutcome::Made(revision) => self.record(Some(revision), true),
+            // It is recorded when this is dropped.
             ChangeOutcome::Unknown => return,
             ChangeOutcome::NotMade => {}
         }
@@ -172,7 +172,7 @@ impl Drop for ChangeLines {
     fn drop(&mut self) {
         // Nobody waited for the outcome.
         if let ChangeStage::HandedOver(revision) = self.stage {
-            self.tell(revision, false);
+            self.record(revision, false);
         }
         if self.reserved > 0 {
             self.queue.release(self.reserved);

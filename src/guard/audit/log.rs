@@ -33,7 +33,7 @@ pub struct AuditLogError(String);
 pub struct AuditLog {
     queue: Arc<AuditQueue>,
     metrics: AuditMetrics,
-    /// Set once, after the policy that itself tells of refusals here.
+    /// Set once, after the policy, which records its refusals here.
     lookup: OnceLock<Weak<dyn IdentityLookup>>,
     without_policy: NoPolicyLookup,
     wants_reads: bool,
@@ -88,7 +88,7 @@ impl AuditLog {
         })
     }
 
-    /// Tells of clients by these rules from now on, as long as they last. Only the first call counts.
+    /// Names clients by these rules from now on, as long as they last. Only the first call counts.
     pub fn know(&self, lookup: Weak<dyn IdentityLookup>) {
         let _is_first = self.lookup.set(lookup);
     }
@@ -124,7 +124,7 @@ impl AuditLog {
         };
         self.push("login", |line| {
             client
-                .tell(line, (peer, face))
+                .record(line, (peer, face))
                 .text("how", "certificate")
                 .text("decision", decision)
                 .some_text("why", refused.as_deref())
@@ -143,7 +143,7 @@ impl AuditLog {
         let client = self.identify(&Credentials::default(), peer);
         self.push("refusal", |line| {
             client
-                .tell(line, (peer, face))
+                .record(line, (peer, face))
                 .text("decision", "refused")
                 .text("why", why)
                 .some_number("left_out", left_out)
@@ -192,7 +192,7 @@ impl AuditLog {
         let decision = if would { "would-refuse" } else { "refused" };
         let left_out = Some(left_out).filter(|count| *count > 0);
         self.push("login", |line| {
-            who.tell(line)
+            who.record(line)
                 .text("how", how)
                 .text("decision", decision)
                 .text("why", &why)
@@ -234,9 +234,9 @@ impl AuditLog {
     /// Takes note that a change is refused.
     fn refuse(&self) -> Denied {
         self.metrics.failing.set(1);
-        let mut told = self.refused.lock();
-        if told.is_none_or(|at| now() - at >= LOG_EVERY) {
-            *told = Some(now());
+        let mut logged = self.refused.lock();
+        if logged.is_none_or(|at| now() - at >= LOG_EVERY) {
+            *logged = Some(now());
             tracing::error!(
                 "changes of clients are refused: the audit log (--audit) is not written, or not as fast as lines come"
             );
@@ -282,7 +282,7 @@ impl Audit for AuditLog {
         let who = self.who(caller);
         match *event {
             AuditEvent::Read { verb, key, index } => self.push("read", |line| {
-                who.tell(line)
+                who.record(line)
                     .text("verb", verb.name())
                     .some_text("key", key.map(key_text).as_deref())
                     .text("decision", "allowed")
@@ -297,7 +297,7 @@ impl Audit for AuditLog {
                 would,
             } => self.push("refusal", |line| {
                 let named = if is_prefix { "prefix" } else { "key" };
-                who.tell(line)
+                who.record(line)
                     .some_text("verb", verb.map(Verb::name))
                     .some_text(named, key.map(key_text).as_deref())
                     .text("decision", if would { "would-refuse" } else { "refused" })
@@ -305,18 +305,18 @@ impl Audit for AuditLog {
                     .text("why", why)
             }),
             AuditEvent::Login { how, session: name } => self.push("login", |line| {
-                let line = who.tell(line).text("how", how);
+                let line = who.record(line).text("how", how);
                 session(line, name).text("decision", "allowed")
             }),
             // As a certificate: a good one may name nobody.
             AuditEvent::Secret { how } => self.push("login", |line| {
                 let refused = who.refused();
                 let decision = refused.map_or("allowed", |_| "refused");
-                let line = who.tell(line).text("how", how);
+                let line = who.record(line).text("how", how);
                 line.text("decision", decision).some_text("why", refused)
             }),
             AuditEvent::SessionEnd { session: name, why } => self.push("session-end", |line| {
-                session(who.tell(line), Some(name)).text("why", why)
+                session(who.record(line), Some(name)).text("why", why)
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! `AuditedClient`: a client, as lines of the audit log tell of it.
+//! `AuditedClient`: a client, as lines of the audit log record it.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::line::{self, AuditLine};
 use crate::guard::known_clients::KnownClients;
-use crate::guard::policy::{Identity, Variables};
+use crate::guard::policy::{Identity, Variables, VouchedFor};
 use crate::model::{ClientCertificate, Credentials, Principal};
 
-/// A client, as lines of the audit log tell of it. What they say of its identity is made once.
+/// A client, as lines of the audit log record it. What they say of its identity is made once.
 #[derive(Debug)]
 pub struct AuditedClient {
     identity: Identity,
@@ -30,7 +30,7 @@ impl AuditedClient {
     }
 
     /// Adds it to a line: who it is, where it came from, and the face it came by.
-    pub(super) fn tell<'a>(
+    pub(super) fn record<'a>(
         &self,
         line: AuditLine<'a>,
         (peer, face): (SocketAddr, &str),
@@ -71,9 +71,9 @@ impl AuditedCaller {
     }
 
     /// Adds it to a line.
-    pub(super) fn tell<'a>(&self, line: AuditLine<'a>) -> AuditLine<'a> {
+    pub(super) fn record<'a>(&self, line: AuditLine<'a>) -> AuditLine<'a> {
         match self {
-            Self::Client(client, peer, face) => client.tell(line, (*peer, face)),
+            Self::Client(client, peer, face) => client.record(line, (*peer, face)),
             Self::Gateway => line.text("identity", GATEWAY),
         }
     }
@@ -91,7 +91,7 @@ pub struct NoPolicyLookup(KnownClients<AuditedClient>);
 
 impl IdentityLookup for NoPolicyLookup {
     fn identify(&self, credentials: &Credentials, _peer: IpAddr) -> Arc<AuditedClient> {
-        self.0.get((credentials, None), None, || {
+        self.0.get((credentials, &VouchedFor::default()), None, || {
             let proof = match &credentials.certificate {
                 None => Principal::Anonymous.to_string(),
                 Some(certificate) => proof(certificate),

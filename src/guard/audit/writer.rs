@@ -13,7 +13,7 @@ use super::metrics::AuditMetrics;
 use super::queue::{AuditQueue, TakenLines};
 
 /// How long lines gather behind those that were just written: under load a call of the kernel for each would cost more than
-/// the change that it tells of.
+/// the change that it records.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// How often it is looked whether the file was renamed or removed.

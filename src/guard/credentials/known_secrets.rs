@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::table::{BadToken, CredentialTable, CredentialUser};
 use super::verified_passwords::VerifiedPasswords;
-use crate::guard::policy::{Proofs, ProvenAccount, ProvenToken};
+use crate::guard::policy::{Proofs, ProvenToken, VouchedFor};
 use crate::guard::token_review::KnownTokens;
 use crate::model::{Credentials, SecretHash};
 
@@ -18,24 +18,26 @@ pub(in crate::guard) struct KnownSecrets {
 }
 
 impl KnownSecrets {
-    /// The `ServiceAccount` whose token a client has shown, as long as the cluster's word counts.
-    pub(in crate::guard) fn account(
-        &self,
-        credentials: &Credentials,
-    ) -> Option<Arc<ProvenAccount>> {
-        let reviewed = self.reviewed.as_ref()?;
-        reviewed.account(credentials.secrets.token?)
+    /// The `ServiceAccount` whose token a client has shown, as long as the cluster's word counts, and the user whose password.
+    pub(in crate::guard) fn vouched_for(&self, credentials: &Credentials) -> VouchedFor {
+        let secrets = &credentials.secrets;
+        let reviewed = self.reviewed.as_ref().zip(secrets.token);
+        let user = secrets.password.and_then(|secret| self.user_of(secret));
+        VouchedFor {
+            account: reviewed.and_then(|(reviewed, secret)| reviewed.account(secret)),
+            user: user.map(|user| Arc::clone(&user.name)),
+        }
     }
 
-    /// What a client has proved, whose token is that of this `ServiceAccount` if it is none of the table.
+    /// What a client has proved; its token is that of the `ServiceAccount`, if of one, unless it is one of the table.
     pub(in crate::guard) fn proofs(
         &self,
-        (credentials, account): (&Credentials, Option<&Arc<ProvenAccount>>),
+        (credentials, vouched): (&Credentials, &VouchedFor),
         now_ms: i64,
     ) -> Proofs {
         let mut proofs = Proofs::of_certificate(credentials.certificate.clone());
         if let Some(secret) = credentials.secrets.token {
-            match (self.table.token(secret, now_ms), account) {
+            match (self.table.token(secret, now_ms), &vouched.account) {
                 (Ok(token), _) => {
                     proofs.token = Some(ProvenToken {
                         name: Arc::clone(&token.name),
@@ -50,9 +52,9 @@ impl KnownSecrets {
                 }
             }
         }
-        if let Some(secret) = credentials.secrets.password {
-            match self.user_of(secret) {
-                Some(user) => proofs.user = Some(Arc::clone(&user.name)),
+        if credentials.secrets.password.is_some() {
+            match &vouched.user {
+                Some(user) => proofs.user = Some(Arc::clone(user)),
                 None => proofs.unknown = Some("password"),
             }
         }

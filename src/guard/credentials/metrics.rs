@@ -15,6 +15,8 @@ pub(super) struct CredentialMetrics {
     loads: Family<LoadOutcome, Counter>,
     entries: Family<EntryKind, Gauge>,
     next_expiry: Gauge,
+    /// Passwords that were verified.
+    pub(super) verifications: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -57,6 +59,11 @@ impl CredentialMetrics {
             "next_expiry_timestamp_seconds",
             "When the next token expires, in seconds since 1970; 0 where none does",
             metrics.next_expiry.clone(),
+        );
+        registry.register(
+            "verifications",
+            "Passwords that were verified by argon2id, once for all requests that waited with the same",
+            metrics.verifications.clone(),
         );
         metrics
     }

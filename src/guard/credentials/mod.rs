@@ -10,6 +10,8 @@ mod known_secrets;
 mod metrics;
 mod password_hash;
 mod secret_check;
+#[cfg(test)]
+mod secret_check_test;
 mod table;
 mod table_parser;
 #[cfg(test)]
@@ -24,4 +26,4 @@ pub(super) use secret_check::{RefusedSecret, SecretCheck, UnverifiedLogin};
 pub(super) use table::BadToken;
 pub use table::{CredentialTable, CredentialToken, CredentialUser, token_hash};
 pub use text::{CredentialText, NewToken};
-pub(super) use turns::VerificationTurns;
+pub(super) use turns::{PlaceInLine, VerificationTurns};

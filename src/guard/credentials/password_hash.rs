@@ -12,7 +12,7 @@ const MOST_PASSES: u32 = 16;
 const MOST_LANES: u32 = 16;
 
 /// An argon2id hash of a password, with its salt and its cost, as a PHC string. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PasswordHash(Arc<str>);
 
 impl fmt::Debug for PasswordHash {

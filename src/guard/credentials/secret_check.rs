@@ -1,5 +1,7 @@
 //! `SecretCheck`: the checks of secrets that take time or fail: verification of passwords, and what follows from failures.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +13,12 @@ use super::failed_attempts::{FailedAttempts, Penalty};
 use super::known_secrets::KnownSecrets;
 use super::metrics::CredentialMetrics;
 use super::password_hash::PasswordHash;
-use super::table::{CredentialTable, CredentialUser};
-use super::turns::VerificationTurns;
+use super::table::CredentialTable;
+use super::turns::{PlaceInLine, VerificationTurns};
 use super::verified_passwords::VerifiedPasswords;
 use crate::guard::audit::AuditLog;
 use crate::guard::policy_mode::PolicyMode;
+use crate::guard::single_flight::{Joined, SingleFlight};
 use crate::model::{Caller, Flow, SecretHash, time};
 use crate::space::NotAuthenticated;
 
@@ -29,6 +32,10 @@ pub(in crate::guard) struct SecretCheck {
     pub(in crate::guard) verified: Arc<VerifiedPasswords>,
     attempts: FailedAttempts,
     turns: VerificationTurns,
+    /// Requests of one address with the same password, of a user that has the same hash, wait in one place.
+    waiting: SingleFlight<(Flow, SecretHash, Option<PasswordHash>), bool>,
+    /// Of all whose turn it is, those with the same are verified once.
+    running: SingleFlight<(SecretHash, PasswordHash), bool>,
     at_once: Arc<Semaphore>,
     metrics: CredentialMetrics,
     audit: Option<Arc<AuditLog>>,
@@ -64,6 +71,8 @@ impl SecretCheck {
             verified: Arc::new(VerifiedPasswords::new()?),
             attempts: FailedAttempts::default(),
             turns: VerificationTurns::default(),
+            waiting: SingleFlight::default(),
+            running: SingleFlight::default(),
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             metrics: CredentialMetrics::register(registry),
             audit,
@@ -115,76 +124,102 @@ impl SecretCheck {
         }
     }
 
-    /// Verifies a password in the turn of its client. Once begun it goes on, and a refusal is waited for, when the client hangs up:
-    /// whoever does so and comes again gets no turn before.
+    /// Verifies a password in the turn of its client, once for all requests that wait with the same. Once begun it goes on, and a
+    /// refusal is waited for, when the client hangs up: whoever does so and comes again gets no turn before.
     pub(in crate::guard) async fn verify(
         self: &Arc<Self>,
         caller: &Caller,
         login: UnverifiedLogin,
-        known: impl Fn() -> Option<KnownSecrets>,
+        known: KnownSecrets,
     ) -> Result<SecretHash, NotAuthenticated> {
         let hash = login.hash;
-        let place = self.turns.enter_of(caller)?;
-        let turn = place.turn().await;
-        let Some(known) = known() else {
-            return Err(NotAuthenticated::Unknown);
-        };
-        // Another request with the same may have been first.
-        if known.user_of(hash).is_some() {
-            return Ok(hash);
-        }
-        let (own, caller) = (Arc::clone(self), caller.clone());
-        let verification = tokio::spawn(async move {
-            let _until_the_end = (place, turn);
-            own.verify_now(&caller, login, &known).await
-        });
-        let is_good = verification.await.unwrap_or(false);
-        is_good.then_some(hash).ok_or(NotAuthenticated::Unknown)
-    }
-
-    async fn verify_now(
-        &self,
-        caller: &Caller,
-        login: UnverifiedLogin,
-        known: &KnownSecrets,
-    ) -> bool {
         let user = known.table.user(&login.user);
-        if self.is_of(user, login.password, &known.table).await
-            && let Some(user) = user
-        {
-            self.verified
-                .add(login.hash, Arc::clone(&user.name), user.password.clone());
-            return true;
-        }
         let refused = RefusedSecret {
             kind: "password",
             reason: user.map_or("unknown", |_| "wrong"),
             of: user.map(|user| Arc::clone(&user.name)),
         };
-        tokio::time::sleep(self.refuse(caller, &refused)).await;
-        false
+        // What was begun by another file counts for nothing.
+        let by = user.map(|user| user.password.clone());
+        let flow = VerificationTurns::flow_of(caller);
+        let Joined { work, is_first } = self.waiting.join((flow, hash, by), || {
+            let place = self.turns.enter(flow)?;
+            let first = (caller.clone(), refused.clone());
+            let verified = Arc::clone(self).verify_in_turn(place, first, (login, known));
+            Ok::<_, NotAuthenticated>(verified)
+        })?;
+        if work.await {
+            return Ok(hash);
+        }
+        // Whoever was first has waited already.
+        if !is_first {
+            tokio::time::sleep(self.refuse(caller, &refused)).await;
+        }
+        Err(NotAuthenticated::Unknown)
     }
 
-    /// Whether it is the password of a user. For one that does not exist it takes as long as for another: who exists is not told
-    /// by that.
-    async fn is_of(
-        &self,
-        user: Option<&CredentialUser>,
-        password: Vec<u8>,
-        table: &CredentialTable,
+    /// Verifies a password when the turn of a place comes; `first` is who has that, and how it is refused.
+    async fn verify_in_turn(
+        self: Arc<Self>,
+        place: PlaceInLine,
+        first: (Caller, RefusedSecret),
+        (login, known): (UnverifiedLogin, KnownSecrets),
     ) -> bool {
+        let turn = place.turn().await;
+        let verification = tokio::spawn(async move {
+            let _until_the_end = (place, turn);
+            // A client of another address with the same may have been first.
+            let is_known = known.user_of(login.hash).is_some();
+            let is_good = is_known || self.verify_now(login, &known.table).await;
+            if !is_good {
+                let (caller, refused) = first;
+                tokio::time::sleep(self.refuse(&caller, &refused)).await;
+            }
+            is_good
+        });
+        verification.await.unwrap_or(false)
+    }
+
+    /// Whether it is the password of the user. For one that does not exist it takes as long as for another: who exists is not told
+    /// by that.
+    async fn verify_now(&self, login: UnverifiedLogin, table: &CredentialTable) -> bool {
+        let UnverifiedLogin {
+            user,
+            password,
+            hash,
+        } = login;
+        let user = table.user(&user);
         let Some(any) = user.or(table.users().first()) else {
             return false;
         };
         if password.len() > PasswordHash::LONGEST {
             return false;
         }
-        let hash = any.password.clone();
-        let permit = Arc::clone(&self.at_once).acquire_owned().await;
-        let is_of = spawn_blocking(move || {
-            let _until_the_end = permit;
-            hash.is_of(&password)
+        let by = any.password.clone();
+        let Ok(Joined { work, .. }) = self.running.join((hash, by.clone()), || {
+            Ok::<_, Infallible>(self.run(password, by))
         });
-        is_of.await.unwrap_or(false) && user.is_some()
+        let is_its = work.await;
+        let Some(user) = user.filter(|_| is_its) else {
+            return false;
+        };
+        self.verified
+            .add(hash, Arc::clone(&user.name), user.password.clone());
+        true
+    }
+
+    /// Verifies a password beside the threads that serve.
+    fn run(&self, password: Vec<u8>, by: PasswordHash) -> impl Future<Output = bool> + use<> {
+        let at_once = Arc::clone(&self.at_once);
+        let verifications = self.metrics.verifications.clone();
+        async move {
+            let permit = at_once.acquire_owned().await;
+            verifications.inc();
+            let is_of = spawn_blocking(move || {
+                let _until_the_end = permit;
+                by.is_of(&password)
+            });
+            is_of.await.unwrap_or(false)
+        }
     }
 }

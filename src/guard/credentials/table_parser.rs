@@ -84,7 +84,9 @@ fn token(
     let placed = fields.required("secret")?;
     // Not shown: it may be the secret itself.
     let wrong = "secret: not sha256: and the 64 hexadecimal digits of the secret's SHA-256";
-    let secret = hash(&placed.text).ok_or_else(|| text.error(placed.offset, wrong))?;
+    // That of all zeros stands for secrets that are not known: whoever shows one would be taken for its bearer in mode `warn`.
+    let secret = hash(&placed.text).filter(|secret| *secret != SecretHash::NONE);
+    let secret = secret.ok_or_else(|| text.error(placed.offset, wrong))?;
     let expires = fields.time("expires")?.map(|placed| {
         let time = placed.text.parse::<jiff::Timestamp>();
         let time = time.map_err(|_| {

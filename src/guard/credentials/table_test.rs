@@ -49,6 +49,10 @@ fn a_file_that_cannot_be_used_is_refused_where_it_is_bad() {
         ),
         (token("") + &token(""), "6:1: there is a token '0f2a1b3c"),
         (
+            token("").replace(&"ab".repeat(32), &"00".repeat(32)),
+            "4:10: secret: not sha256: and the 64 hexadecimal digits",
+        ),
+        (
             token("") + &token("").replace(ACCESSOR, "0f2a1b3c-0000-4000-8000-000000000002"),
             "has the secret of another one",
         ),
@@ -139,7 +143,8 @@ fn a_verified_password_counts_until_the_file_has_another_one() {
             secrets,
             ..Credentials::default()
         };
-        let proofs = known.proofs((&credentials, None), 0);
+        let vouched = known.vouched_for(&credentials);
+        let proofs = known.proofs((&credentials, &vouched), 0);
         (proofs.user.as_deref().map(str::to_owned), proofs.unknown)
     };
     let table = file(PASSWORD);

@@ -32,19 +32,16 @@ pub(in crate::guard) struct PlaceInLine {
 }
 
 impl VerificationTurns {
-    /// A place behind the others of a caller's address.
-    pub(in crate::guard) fn enter_of(
-        &self,
-        caller: &Caller,
-    ) -> Result<PlaceInLine, NotAuthenticated> {
-        self.enter(match caller {
+    /// In whose line a caller waits: that of its address.
+    pub(in crate::guard) fn flow_of(caller: &Caller) -> Flow {
+        match caller {
             Caller::Client { peer, .. } => Flow::of_address(peer.ip()),
             Caller::Operator | Caller::System => Flow::Exempt,
-        })
+        }
     }
 
     /// A place behind the others of a client.
-    fn enter(&self, flow: Flow) -> Result<PlaceInLine, NotAuthenticated> {
+    pub(in crate::guard) fn enter(&self, flow: Flow) -> Result<PlaceInLine, NotAuthenticated> {
         let mut lines = self.0.lock();
         let line = lines.entry(flow).or_insert_with(|| Line {
             turn: Arc::new(Semaphore::new(1)),

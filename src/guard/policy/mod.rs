@@ -44,7 +44,7 @@ use std::sync::Arc;
 pub use check::PolicyWarning;
 pub use error::{PolicyError, PolicyPlace};
 pub use identity::Identity;
-pub use proofs::{Proofs, ProvenAccount, ProvenToken};
+pub use proofs::{Proofs, ProvenAccount, ProvenToken, VouchedFor};
 pub use quota::BoundQuota;
 pub(super) use quota::QuotasByPath;
 pub use rights::{Rights, RuleName, Shortfall, Verdict};

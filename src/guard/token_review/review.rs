@@ -1,5 +1,6 @@
 //! `TokenReviews`: reviews of tokens, a bounded number at once, and those that are known again before their time is over.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,9 +15,10 @@ use super::claims::TokenClaims;
 use super::known_tokens::{KnownTokens, ReviewState};
 use super::metrics::{ReviewMetrics, ReviewOutcome};
 use super::reviewer::{NoReview, ReviewedBearer, TokenReviewer, TokenVerdict};
-use crate::guard::credentials::{RefusedSecret, SecretCheck, VerificationTurns};
+use crate::guard::credentials::{PlaceInLine, RefusedSecret, SecretCheck, VerificationTurns};
 use crate::guard::policy::ProvenAccount;
-use crate::model::{Caller, HeldToken, SecretHash, time};
+use crate::guard::single_flight::{Joined, SingleFlight};
+use crate::model::{Caller, Flow, HeldToken, SecretHash, time};
 use crate::space::NotAuthenticated;
 
 /// How many questions the API server is asked at a time.
@@ -35,6 +37,10 @@ pub(in crate::guard) struct TokenReviews {
     audience: String,
     known: Arc<KnownTokens>,
     turns: VerificationTurns,
+    /// Requests of one address with the same token wait in one place.
+    waiting: SingleFlight<(Flow, SecretHash), ReviewResult>,
+    /// Of all whose turn it is, and of renewals, those about the same token are one question.
+    asking: SingleFlight<SecretHash, ReviewResult>,
     at_once: Semaphore,
     outage: Mutex<Outage>,
     /// A token that was good has been refused since somebody looked.
@@ -60,7 +66,7 @@ pub(in crate::guard) struct UnreviewedToken {
 }
 
 /// What came of a review.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum ReviewResult {
     /// The token is good; as all who show it hold it.
     Accepted(HeldToken),
@@ -84,6 +90,8 @@ impl TokenReviews {
             audience,
             known: Arc::default(),
             turns: VerificationTurns::default(),
+            waiting: SingleFlight::default(),
+            asking: SingleFlight::default(),
             at_once: Semaphore::new(AT_ONCE),
             outage: Mutex::default(),
             has_refused: AtomicBool::new(false),
@@ -130,46 +138,57 @@ impl TokenReviews {
         })
     }
 
-    /// Reviews a token in the turn of its client. Once begun it goes on, and a refusal is waited for, when the client hangs up:
-    /// whoever does so and comes again gets no turn before.
+    /// Reviews a token in the turn of its client, once for all requests that wait with the same. Once begun it goes on, and a refusal
+    /// is waited for, when the client hangs up: whoever does so and comes again gets no turn before.
     pub(in crate::guard) async fn verify(
         self: &Arc<Self>,
         check: &Arc<SecretCheck>,
         caller: &Caller,
         token: UnreviewedToken,
     ) -> Result<(SecretHash, HeldToken), NotAuthenticated> {
-        let place = self.turns.enter_of(caller)?;
-        let turn = place.turn().await;
         let hash = token.hash;
-        // Another request with the same may have been first.
-        let is_refused = match self.known.state(hash, token.held.as_bytes()) {
-            ReviewState::Good { held, .. } => return Ok((hash, held)),
-            ReviewState::Refused => true,
-            ReviewState::Unknown => false,
-        };
-        let (own, check, caller) = (Arc::clone(self), Arc::clone(check), caller.clone());
+        let flow = VerificationTurns::flow_of(caller);
+        let Joined { work, is_first } = self.waiting.join((flow, hash), || {
+            let place = self.turns.enter(flow)?;
+            let first = (Arc::clone(check), caller.clone());
+            Ok::<_, NotAuthenticated>(Arc::clone(self).review_in_turn(place, first, token))
+        })?;
+        match work.await {
+            ReviewResult::Accepted(held) => Ok((hash, held)),
+            ReviewResult::NotNow(why) => Err(why),
+            ReviewResult::Refused(reason) => {
+                // Whoever was first has waited already.
+                if !is_first {
+                    wait_refused(check, caller, reason).await;
+                }
+                Err(NotAuthenticated::Unknown)
+            }
+        }
+    }
+
+    /// Reviews a token when the turn of a place comes; `first` is who has that.
+    async fn review_in_turn(
+        self: Arc<Self>,
+        place: PlaceInLine,
+        (check, first): (Arc<SecretCheck>, Caller),
+        token: UnreviewedToken,
+    ) -> ReviewResult {
+        let turn = place.turn().await;
         let review = tokio::spawn(async move {
             let _until_the_end = (place, turn);
-            let result = if is_refused {
-                ReviewResult::Refused("refused")
-            } else {
-                own.review(&token).await
+            // A client of another address with the same may have been first.
+            let result = match self.known.state(token.hash, token.held.as_bytes()) {
+                ReviewState::Good { held, .. } => ReviewResult::Accepted(held),
+                ReviewState::Refused => ReviewResult::Refused("refused"),
+                ReviewState::Unknown => self.review(token).await,
             };
-            match result {
-                ReviewResult::Accepted(held) => Ok((hash, held)),
-                ReviewResult::NotNow(why) => Err(why),
-                ReviewResult::Refused(reason) => {
-                    let refused = RefusedSecret {
-                        kind: Self::KIND,
-                        reason,
-                        of: None,
-                    };
-                    tokio::time::sleep(check.refuse(&caller, &refused)).await;
-                    Err(NotAuthenticated::Unknown)
-                }
+            if let ReviewResult::Refused(reason) = result {
+                wait_refused(&check, &first, reason).await;
             }
+            result
         });
-        review.await.unwrap_or(Err(NotAuthenticated::Unavailable))
+        let lost = ReviewResult::NotNow(NotAuthenticated::Unavailable);
+        review.await.unwrap_or(lost)
     }
 
     /// Does what is due from time to time; returns whether a token has ended that a request waits with.
@@ -192,14 +211,23 @@ impl TokenReviews {
                 return;
             };
             let token = UnreviewedToken { hash, held, claims };
-            match own.review(&token).await {
+            match own.review(token).await {
                 ReviewResult::Accepted(_) | ReviewResult::Refused(_) => {}
                 ReviewResult::NotNow(_) => own.known.not_renewed(hash),
             }
         }));
     }
 
-    async fn review(&self, token: &UnreviewedToken) -> ReviewResult {
+    /// Reviews a token, once for all who do at a time.
+    async fn review(self: &Arc<Self>, token: UnreviewedToken) -> ReviewResult {
+        let Ok(Joined { work, .. }) = self.asking.join(token.hash, || {
+            let own = Arc::clone(self);
+            Ok::<_, Infallible>(async move { own.review_now(&token).await })
+        });
+        work.await
+    }
+
+    async fn review_now(&self, token: &UnreviewedToken) -> ReviewResult {
         let UnreviewedToken { hash, held, claims } = token;
         let asked = Instant::now();
         let rests = self.outage.lock().until;
@@ -288,4 +316,14 @@ impl TokenReviews {
             tracing::info!("tokens of ServiceAccounts can be reviewed again");
         }
     }
+}
+
+/// Tells that a token is refused, and waits as long as its refusal does.
+async fn wait_refused(check: &SecretCheck, caller: &Caller, reason: &'static str) {
+    let refused = RefusedSecret {
+        kind: TokenReviews::KIND,
+        reason,
+        of: None,
+    };
+    tokio::time::sleep(check.refuse(caller, &refused)).await;
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use serde_json::json;
@@ -345,6 +347,49 @@ async fn questions_are_bounded_at_once_and_one_of_each_address() {
         shown.await.unwrap().unwrap();
     }
     assert_eq!(site.server.most_at_once.load(Ordering::Relaxed), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_with_the_same_token_share_one_question_from_one_address_and_from_many() {
+    let site = Site::new([Ok(good())]);
+    for (id, asked) in [(0, 1), (1, 2)] {
+        let token = token("kubekv", 3600, id);
+        let shows = (0..64).map(|host| site.show(&token, host * id));
+        let held = join_all(shows).await;
+        let first = held[0].as_ref().unwrap();
+        assert!(held.iter().all(|one| one.as_ref() == Ok(first)));
+        assert_eq!(site.asked(), asked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_bad_token_is_one_question_and_each_of_its_refusals_waits() {
+    let site = Site::new([Ok(TokenVerdict::Refused)]);
+    let token = token("kubekv", 3600, 0);
+    let began = tokio::time::Instant::now();
+    let shows = (0..4).map(|_| site.show(&token, 1));
+    for shown in join_all(shows).await {
+        assert_eq!(shown.unwrap_err(), UNKNOWN);
+    }
+    assert_eq!(site.asked(), 1);
+    // The first waits 100 ms, the others after it 200 to 800.
+    assert_eq!(began.elapsed(), Duration::from_millis(900));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_goes_on_when_whoever_asked_it_hangs_up() {
+    let site = Site::new([Ok(good())]);
+    site.server.gate.forget_permits(usize::MAX);
+    let token = token("kubekv", 3600, 0);
+    let show = || Box::pin(site.show(&token, 1));
+    let (mut first, mut second) = (show(), show());
+    assert_eq!((&mut first).now_or_never(), None);
+    assert_eq!((&mut second).now_or_never(), None);
+    settle().await;
+    drop(first);
+    site.server.gate.add_permits(1);
+    drop(second.await.unwrap());
+    assert_eq!(site.asked(), 1);
 }
 
 #[tokio::test(start_paused = true)]

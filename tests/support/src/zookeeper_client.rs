@@ -6,10 +6,11 @@ use std::net::{SocketAddr, TcpStream};
 
 use bytes::{Bytes, BytesMut};
 use kubekv::wire::zookeeper::{
-    AclEntry, AuthPacket, ChildrenReply, ConnectRequest, ConnectResponse, CreateRequest,
-    CreateTtlRequest, DataReply, ErrorCode, JuteReader, JuteRecord, JuteWriter, NodePath, OpCode,
-    ReplyHeader, RequestHeader, Secret, SetAclRequest, SetDataRequest, SetWatchesRequest, Stat,
-    VersionedPath, WatchablePath, WatcherEvent, take_frame, xid,
+    AclEntry, AddWatchRequest, AuthPacket, ChildrenReply, ConnectRequest, ConnectResponse,
+    CreateRequest, CreateTtlRequest, DataReply, ErrorCode, JuteReader, JuteRecord, JuteWriter,
+    NodePath, OpCode, ReplyHeader, RequestHeader, Secret, SetAclRequest, SetDataRequest,
+    SetWatches2Request, SetWatchesRequest, Stat, VersionedPath, WatchablePath, WatcherEvent,
+    take_frame, xid,
 };
 
 use crate::requests::connect;
@@ -322,6 +323,22 @@ impl ZooKeeperClient {
         };
         let answer = self.try_call(OpCode::SetAcl, &request);
         answer.expect("the connection ended").map(drop)
+    }
+
+    /// Adds a watch of a node and its children that stays; the error, if there is one.
+    pub fn try_add_watch(&mut self, path: &str) -> Option<ErrorCode> {
+        let path = path.to_owned();
+        let answer = self.try_call(OpCode::AddWatch, &AddWatchRequest { path, mode: 0 });
+        answer.expect("the connection ended").err()
+    }
+
+    /// Sets watches of children of these nodes, as after another connection ended.
+    pub fn set_watches_again(&mut self, paths: &[&str]) {
+        let mut request = SetWatches2Request::default();
+        request.once.relative_zxid = self.zxid;
+        request.once.child = paths.iter().map(|path| (*path).to_owned()).collect();
+        let answer = self.try_call(OpCode::SetWatches2, &request);
+        answer.expect("the connection ended").unwrap();
     }
 
     /// Asks for a node, and does not wait for the answer.

@@ -113,19 +113,8 @@ impl ServedConnection {
             }
             ClientRequest::CheckWatches(request) => self.check_watches(ticket, &request),
             ClientRequest::RemoveWatches(request) => self.remove_watches(ticket, &request),
-            ClientRequest::AddWatch(request) => {
-                self.record_watches([&request.path]);
-                self.add_watch(ticket, &request)
-            }
-            ClientRequest::SetWatches(request) => {
-                let once = &request.once;
-                let once = [&once.data, &once.exist, &once.child];
-                let all = once
-                    .into_iter()
-                    .chain([&request.persistent, &request.recursive]);
-                self.record_watches(all.flatten());
-                self.set_watches(ticket, request)
-            }
+            ClientRequest::AddWatch(request) => self.add_watch(ticket, &request),
+            ClientRequest::SetWatches(request) => self.set_watches(ticket, request),
             ClientRequest::Auth(packet) => self.authenticate(ticket, packet),
             ClientRequest::CloseSession => {
                 self.close_session(ticket);
@@ -141,15 +130,6 @@ impl ServedConnection {
                 self.know(ticket, Err(ErrorCode::SystemError));
                 Ok(())
             }
-        }
-    }
-
-    /// Records that nodes are watched.
-    fn record_watches<'a>(&self, paths: impl IntoIterator<Item = &'a String>) {
-        let targets = || paths.into_iter().map(|path| (Verb::Watch, path.clone()));
-        let record = ReadRecord::new(&self.face.space, &self.caller, || targets().collect());
-        if let Some(record) = record {
-            record.record(&Ok(Reply::Empty), self.revision);
         }
     }
 

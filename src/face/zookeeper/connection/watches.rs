@@ -2,11 +2,12 @@
 
 use super::lane::RequestTicket;
 use super::served::{Ended, ServedConnection};
+use crate::face::zookeeper::audit::ReadRecord;
 use crate::face::zookeeper::operations::{Reply, demand_of_watch};
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::watch_table::{MissedEvent, NodeZxids, WatchMode, WatchSelection};
 use crate::face::zookeeper::znode::Znode;
-use crate::model::Permissions;
+use crate::model::{Permissions, Verb};
 use crate::wire::zookeeper::{
     AddWatchRequest, ErrorCode, SetWatches2Request, WatcherPath, append_event,
 };
@@ -62,6 +63,7 @@ impl ServedConnection {
         if self.face.space.asks(&self.caller, asked).is_err() {
             return self.reply_now(ticket, Err(ErrorCode::NoAuth));
         }
+        self.record_watches([&request.path]);
         self.events.expect(&request.path, mode);
         let revision = self.face.space.read(&self.caller).revision();
         self.catch_up(revision)?;
@@ -88,6 +90,8 @@ impl ServedConnection {
             self.events.expect(path, *mode);
         }
         let mut view = self.face.space.read(&self.caller).to_watch();
+        let may = |(path, mode): &&(String, WatchMode)| view.meets(|| demand_of_watch(path, *mode));
+        self.record_watches(expected.iter().filter(may).map(|(path, _)| path));
         self.catch_up(view.revision())?;
         let missed = self.events.table.set_again(request, |path| {
             let path = ZnodePath::of_read(path)?;
@@ -108,6 +112,15 @@ impl ServedConnection {
         }
         self.events.tidy_expected();
         self.reply(ticket, Ok(Reply::Empty))
+    }
+
+    /// Records that nodes are watched, which may be.
+    fn record_watches<'a>(&self, paths: impl IntoIterator<Item = &'a String>) {
+        let targets = || paths.into_iter().map(|path| (Verb::Watch, path.clone()));
+        let record = ReadRecord::new(&self.face.space, &self.caller, || targets().collect());
+        if let Some(record) = record {
+            record.record(&Ok(Reply::Empty), self.revision);
+        }
     }
 }
 
