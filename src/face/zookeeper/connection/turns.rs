@@ -334,16 +334,17 @@ impl ServedConnection {
         }));
     }
 
-    /// Refuses an operation that ZooKeeper knows.
+    /// Refuses an operation that ZooKeeper knows: `Check` outside of a multi and `DeleteContainer` as one that it does not know.
     fn refuse(&mut self, ticket: RequestTicket, op: OpCode) -> Result<(), Ended> {
         if op == OpCode::Reconfig {
             return self.reply_now(ticket, Err(ErrorCode::ReconfigDisabled));
         }
-        self.phase = ConnectionPhase::Ending;
         if op == OpCode::Sasl {
-            return Ok(());
+            self.phase = ConnectionPhase::Ending;
+        } else {
+            self.refuse_unknown(ticket);
         }
-        self.reply_now(ticket, Err(ErrorCode::Unimplemented))
+        Ok(())
     }
 }
 
