@@ -362,6 +362,12 @@ impl<'a> Draft<'a> {
         !self.is_exceeded()
     }
 
+    /// Counts one step of a request that has many, as an entry that a scan passes over; says whether the decision goes on. What takes
+    /// too many is decided outside the critical section, in which everybody waits, and stopped here: its answer is not used.
+    pub fn takes_step(&self) -> bool {
+        self.scans_on()
+    }
+
     fn note_key(&self, key: &Key) {
         if self.reads.is_some() {
             self.note_read(Span::key(key), Depth::Entries);
@@ -525,6 +531,15 @@ mod tests {
         let gone = (0..4).map(|key| (Key::user(format!("a/{key:04}")), true, false));
         let expected = gone.chain([(Key::user("b"), false, true)]);
         assert_eq!(written, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_decision_of_too_many_steps_is_stopped() {
+        let (snapshot, none) = (snapshot(0), PendingCommits::default());
+        let draft = draft(PendingSnapshot::new(&snapshot, &none), 10, 100);
+        assert!((0..100).all(|_| draft.takes_step()));
+        assert!(!draft.is_exceeded());
+        assert!(!draft.takes_step() && draft.is_exceeded());
     }
 
     #[test]
