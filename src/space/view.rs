@@ -15,6 +15,9 @@ use super::tree;
 use super::visibility::{Coverage, LeaseRight, ViewClass, Visibility};
 use crate::model::{AccessList, Entry, Key, KeyRange, Lease, LeaseId, Permissions, Verb};
 
+/// So many entries are counted one by one before a walk is weighed by all there are.
+const FEW: usize = 64;
+
 /// The keyspace at one revision, as one caller may see it. Taking one costs nothing, and it never changes.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -313,23 +316,43 @@ impl View {
     }
 
     /// The counts of the node at this path; the root's is empty. Where not all beneath it can be seen, only those children
-    /// are counted that can be, and none that are gone; it costs as much as there are then.
+    /// are counted that can be, and none that are gone; it costs as much as [`Self::cost_of_directory`] says then.
     pub fn directory(&self, path: &str) -> Directory {
-        let beneath = if path.is_empty() {
-            Key::user("")
-        } else {
-            Key::user(format!("{path}/"))
+        let beneath = tree::dir_prefix(path);
+        let children = match self.covers(&KeyRange::Prefix(beneath.clone())) {
+            Coverage::All => return self.snapshot.directory(path),
+            Coverage::None => 0,
+            Coverage::Part => tree::children(self, path).len(),
         };
-        if self.covers(&KeyRange::Prefix(beneath.clone())) == Coverage::All {
-            return self.snapshot.directory(path);
-        }
-        let children = tree::children(self, path).len();
         let children = u64::try_from(children).unwrap_or(u64::MAX);
         Directory {
             children,
             ever: children,
             changed: self.prefix_index(&beneath),
         }
+    }
+
+    /// About how many entries [`Self::directory`] walks: none unless a part of what is beneath the node can be seen.
+    pub fn cost_of_directory(&self, path: &str) -> usize {
+        let range = KeyRange::Prefix(tree::dir_prefix(path));
+        if self.covers(&range) != Coverage::Part {
+            return 0;
+        }
+        let bounds = range.bounds();
+        let deleted = self.snapshot.deleted_in(bounds.clone());
+        let all = self.snapshot.entries.range(bounds).map(|_| ());
+        let few = all.chain(deleted.map(|_| ())).take(FEW).count();
+        if few < FEW {
+            few
+        } else {
+            self.snapshot.entries.len().max(FEW)
+        }
+    }
+
+    /// How many children the node at this path has at most, those among them that cannot be seen.
+    pub fn most_children(&self, path: &str) -> usize {
+        let children = self.snapshot.directory(path).children;
+        usize::try_from(children).unwrap_or(usize::MAX)
     }
 
     fn shown<'a>(&self, record: &'a Arc<Entry>) -> Option<(Lease, &'a Arc<Entry>)> {

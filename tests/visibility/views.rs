@@ -78,3 +78,32 @@ async fn the_lock_delay_of_a_hidden_key_cannot_be_read() {
         Err(ChangeError::Denied(Denied::Forbidden(_)))
     ));
 }
+
+/// Or else whoever asks for the metadata of a directory again and again keeps a thread that serves others.
+#[tokio::test]
+async fn what_it_costs_to_count_children_one_by_one_is_known_before() {
+    let gateway = Gateway::start(vec![("d/secret", false), ("hidden", false)]).await;
+    for number in 0..100 {
+        gateway.set(&format!("d/{number}"), "1").await;
+        gateway.set(&format!("hidden/{number}"), "1").await;
+    }
+    let view = gateway.space.read(&node());
+    assert!(view.cost_of_directory("d") >= 100 && view.cost_of_directory("") >= 200);
+    // What is seen as a whole, or not at all, is not walked.
+    assert_eq!(
+        ["hidden", "d/1", "none"].map(|path| view.cost_of_directory(path)),
+        [0; 3]
+    );
+    assert_eq!(
+        (
+            view.directory("hidden").children,
+            view.most_children("hidden")
+        ),
+        (0, 100)
+    );
+    let all = gateway.space.read(&Caller::System);
+    assert_eq!(
+        ["", "d", "hidden"].map(|path| all.cost_of_directory(path)),
+        [0; 3]
+    );
+}

@@ -386,6 +386,17 @@ async fn root_has_data_and_a_list_as_any_node() {
     client.auth("digest", b"super:secret").await;
     set_acl(&mut client, "/", open(), 1).await.unwrap();
     client.create("/b", b"", 0).await.unwrap();
+    // Fixed for that user too: nothing that is accepted comes to nothing.
+    let config = "/zookeeper/config";
+    assert_eq!(client.set(config, b"x", -1).await.map(|_| ()), denied);
+    let listed = set_acl(&mut client, config, open(), -1).await;
+    assert_eq!(listed.map(|_| ()), denied);
+    let path = NodePath(config.to_owned());
+    let read: AclReply = client.ask(OpCode::GetAcl, &path).await.unwrap();
+    assert_eq!(
+        (read.list, read.stat.acl_version),
+        (vec![acl(1, "world", "anyone")], -1)
+    );
     face.close().await;
 }
 

@@ -1,5 +1,7 @@
 //! Beginnings of connections: the handshake, and sessions that are taken up again.
 
+use std::time::Duration;
+
 use kubekv::wire::zookeeper::{
     ConnectRequest, ConnectResponse, JuteRecord, OpCode, Secret, append_frame,
 };
@@ -170,4 +172,17 @@ async fn a_closed_session_is_over() {
     assert_eq!(refused.response, ConnectResponse::refusal(&request));
     let mut other = Client::connect(face.address).await;
     assert!(other.stat("/e").await.is_err());
+}
+
+/// As 3.9.4 does.
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_session_is_closed_after_a_while() {
+    let face = Face::in_memory().await;
+    for begun in [&b""[..], b"ru", b"\0\0\0\x2d\0\0\0\0"] {
+        let mut stream = TcpStream::connect(face.address).await.unwrap();
+        stream.write_all(begun).await.unwrap();
+        let mut answer = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer));
+        assert_eq!(closed.await.unwrap().unwrap(), 0, "{begun:?}");
+    }
 }

@@ -51,6 +51,7 @@ mod docker;
 mod earlier_bugs;
 mod garbage;
 mod handshake;
+mod memory;
 mod multi;
 mod one_keyspace;
 mod operations;

@@ -1,8 +1,8 @@
 //! Several operations in one request.
 
 use kubekv::wire::zookeeper::{
-    CreateTtlRequest, DataReply, ErrorCode, MultiOperation, MultiReply, MultiRequest, MultiResult,
-    OpCode,
+    CreateTtlRequest, DataReply, ErrorCode, JuteRecord, MultiOperation, MultiReply, MultiRequest,
+    MultiResult, OpCode, Stat,
 };
 
 use crate::client::{Client, create_of, data_of, versioned, watchable};
@@ -140,4 +140,29 @@ async fn a_wide_one_is_made_whole() {
         (root.children, root.children_modified),
         (1_001, client.zxid)
     );
+}
+
+#[tokio::test]
+async fn a_multi_of_many_operations_takes_effect_in_its_turn() {
+    let directory = tempfile::tempdir().unwrap();
+    let face = Face::on_disk(directory.path()).await;
+    let mut client = Client::connect(face.address).await;
+    // It rests on a create that is on its way, and a read rests on it.
+    let sets = (0..2_000).map(|_| MultiOperation::SetData(data_of("/a", b"x", -1)));
+    let sent = [
+        client.send(OpCode::Create, &create_of("/a", None, 0)).await,
+        client
+            .send(OpCode::Multi, &MultiRequest(sets.collect()))
+            .await,
+        client.send(OpCode::Exists, &watchable("/a", false)).await,
+    ];
+    for xid in sent {
+        let (header, body) = client.reply().await.unwrap();
+        assert_eq!((header.xid, header.error), (xid, 0));
+        if xid == sent[2] {
+            assert_eq!(Stat::parse(&body).unwrap().version, 2_000);
+        }
+    }
+    client.close().await;
+    face.close().await;
 }

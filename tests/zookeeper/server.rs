@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kubekv::face::server::{ConnectionPermits, LeadershipCheck, Server, ServerMetrics, Stopping};
 use kubekv::face::zookeeper::{DockerAnswers, ZooKeeper, ZooKeeperProtocol};
-use kubekv::fairness::Fairness;
+use kubekv::fairness::{Fairness, MemoryLimits};
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore};
@@ -41,8 +41,17 @@ impl Face {
         Self::over(Arc::new(EmbeddedStore::new(options))).await
     }
 
+    /// In memory, with so much for what clients share.
+    pub(crate) async fn with_limits(limits: MemoryLimits) -> Self {
+        Self::sharing(Arc::new(MemoryStore::new()), Fairness::new(limits)).await
+    }
+
     /// On a store of the test's.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
+        Self::sharing(store, Fairness::default()).await
+    }
+
+    async fn sharing(store: Arc<dyn Store>, fairness: Fairness) -> Self {
         let admit = Arc::new(Bounds::new(store.limits()));
         let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
         let (space, expiry) = opened.unwrap();
@@ -53,7 +62,7 @@ impl Face {
         let stopping = Stopping::new(stopping);
         let zookeeper = ZooKeeper {
             space: space.clone(),
-            fairness: Fairness::default(),
+            fairness,
             super_digest: Some(SUPER.to_owned()),
             words: "*".parse().unwrap(),
             docker: DockerAnswers::Recognized,

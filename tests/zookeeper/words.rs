@@ -29,7 +29,7 @@ async fn words_are_answered_and_the_connection_is_closed() {
         "{srvr}"
     );
     assert!(
-        srvr.contains("\nNode count: 5\n") && srvr.contains("\nConnections: 2\n"),
+        srvr.contains("\nNode count: 6\n") && srvr.contains("\nConnections: 2\n"),
         "{srvr}"
     );
     let mntr = say(&face, "mntr").await;
@@ -38,12 +38,19 @@ async fn words_are_answered_and_the_connection_is_closed() {
         "zk_ephemerals_count\t1",
         "zk_num_alive_connections\t2",
         "zk_global_sessions\t1",
+        // As of ZooKeeper with this one node.
+        "zk_znode_count\t6",
+        "zk_approximate_data_size\t46",
+        // With the request for the session.
+        "zk_packets_received\t3",
+        "zk_packets_sent\t3",
     ] {
         assert!(mntr.lines().any(|one| one == line), "{line} {mntr}");
     }
     let cons = say(&face, "cons").await;
     let session = format!("sid=0x{:x},lop=EXIS", client.response.session);
     assert!(cons.contains(&session), "{cons}");
+    assert!(cons.contains("(queued=0,recved=3,sent=3,"), "{cons}");
     assert!(say(&face, "dump").await.starts_with("dump is not executed"));
     assert_eq!(say(&face, "nope").await, "");
     client.close().await;

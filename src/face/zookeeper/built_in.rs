@@ -53,7 +53,7 @@ impl BuiltIn {
         }
     }
 
-    /// Whether its data and its access list are fixed: a write answers `NoAuth`.
+    /// Whether its data and its access list are fixed: a write answers `NoAuth`, to the super user too.
     pub(crate) fn is_fixed(self) -> bool {
         match self {
             Self::Config => true,

@@ -113,12 +113,12 @@ mod tests {
         let mut second = all.hold(session.id, &counters);
         assert_eq!(first.moved.try_recv(), Ok(()));
         counters.totals().receive(2);
-        // Both have the same counters here.
+        // Both have the same counters here, with the request for the session.
         drop(first);
-        assert_eq!((all.all().len(), all.totals().received), (1, 4));
+        assert_eq!((all.all().len(), all.totals().received), (1, 6));
         assert!(second.moved.try_recv().is_err());
         drop(second);
-        assert_eq!((all.all().len(), all.totals().received), (0, 4));
+        assert_eq!((all.all().len(), all.totals().received), (0, 6));
         assert!(all.0.lock().by_session.is_empty());
     }
 }

@@ -132,8 +132,11 @@ impl RequestFigures {
 }
 
 impl ConnectionCounters {
-    /// Of a connection that has taken up a session.
+    /// Of a connection that has taken up a session: the request for it and its answer are counted.
     pub(super) fn new(peer: SocketAddr, session: &ClientSession) -> Self {
+        let totals = ServerCounters::default();
+        totals.receive(1);
+        totals.send(1);
         Self {
             peer,
             session: session.id.number(),
@@ -145,7 +148,7 @@ impl ConnectionCounters {
             last_xid: AtomicI32::new(-1),
             last_zxid: AtomicI64::new(0),
             last_response_ms: AtomicI64::new(0),
-            totals: ServerCounters::default(),
+            totals,
         }
     }
 

@@ -58,6 +58,12 @@ struct EntryFigures {
     bytes: usize,
 }
 
+/// Nodes that ZooKeeper has from its beginning: `/`, which it keeps under the empty path too, and three beneath it.
+const FIRST_NODES: usize = 5;
+
+/// The bytes of their paths.
+const FIRST_BYTES: usize = 44;
+
 /// What the server calls itself.
 pub(super) fn release() -> Release {
     Release {
@@ -130,7 +136,9 @@ impl Face {
             for (key, entry) in view.entries_from(&range, &Key::user("")) {
                 figures.nodes += 1;
                 figures.ephemerals += usize::from(entry.attrs().bound.is_some());
-                figures.bytes += key.as_bytes().len() + entry.value().len();
+                // A path begins with a slash, and ends with none.
+                let path = key.as_bytes().len() + usize::from(!key.as_bytes().ends_with(b"/"));
+                figures.bytes += path + entry.value().len();
             }
             figures
         };
@@ -158,10 +166,9 @@ impl Face {
             // With the one that asks.
             connections: all.len() + 1,
             outstanding: all.iter().map(|one| one.queued()).sum(),
-            // The root, and three of the server's own.
-            nodes: entries.nodes + 4,
+            nodes: entries.nodes + FIRST_NODES,
             ephemerals: entries.ephemerals,
-            data_bytes: entries.bytes,
+            data_bytes: entries.bytes + FIRST_BYTES,
             sessions: sessions.count(),
             watches: WatchFigures {
                 all: self.watch_totals.watches(),

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::sleep;
 
 use super::face::release;
 use super::four_letter_words::{AllowList, FourLetterWord, answer};
+use super::session::SessionTimeout;
 use crate::face::server::{Arrival, Protocol, ServerContext, Serving, Stopping};
 
 /// How long a connection waits for a leader, which then gets it as it is.
@@ -33,9 +35,12 @@ impl Protocol for NoLeaderProtocol {
         Box::pin(async move {
             let mut stream = arrival.stream;
             let mut input = BytesMut::new();
+            let given_up = sleep(SessionTimeout::LONGEST);
+            tokio::pin!(given_up);
             loop {
                 let read = tokio::select! {
                     read = stream.read_buf(&mut input) => read.unwrap_or(0),
+                    () = &mut given_up => 0,
                     () = stopping.wait() => 0,
                 };
                 if read == 0 {

@@ -32,4 +32,9 @@ impl Draft<'_> {
         }
         !self.is_exceeded()
     }
+    /// Counts one step of a request that has many, as an entry that a scan passes over; says whether the decision goes on. What takes
+    /// too many is decided outside the critical section, in which everybody waits, and stopped here: its answer is not used.
+    pub fn takes_step(&self) -> bool {
+        self.scans_on()
+    }
 }

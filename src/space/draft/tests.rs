@@ -80,6 +80,15 @@ fn a_deletion_of_all_takes_what_the_draft_wrote_before_along() {
 }
 
 #[test]
+fn a_decision_of_too_many_steps_is_stopped() {
+    let (snapshot, none) = (snapshot(0), PendingCommits::default());
+    let draft = draft(PendingSnapshot::new(&snapshot, &none), 10, 100);
+    assert!((0..100).all(|_| draft.takes_step()));
+    assert!(!draft.is_exceeded());
+    assert!(!draft.takes_step() && draft.is_exceeded());
+}
+
+#[test]
 fn a_scan_ends_where_it_may_go_no_further() {
     let (snapshot, none) = (snapshot(1_000), PendingCommits::default());
     let draft = draft(PendingSnapshot::new(&snapshot, &none), 10, 100);

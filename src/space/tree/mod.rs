@@ -253,7 +253,8 @@ impl TreeBuilder {
     }
 }
 
-fn dir_prefix(path: &str) -> Key {
+/// What the keys of everything beneath a path begin with.
+pub(super) fn dir_prefix(path: &str) -> Key {
     if path.is_empty() {
         Key::user("")
     } else {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::own_file::{self, FileUse};
-use super::record::{Seal, frame, unframe};
+use super::record::{Seal, frame, json, unframe};
 use crate::store::{DirectoryChanges, DirectoryCheckpoint, DirectoryRecord};
 
 /// What the frames' checksums cover in place of a table key.
@@ -140,7 +140,7 @@ fn encode(seal: Seal, changes: &DirectoryChanges) -> io::Result<Vec<u8>> {
         rows.extend_from_slice(&changed.to_le_bytes());
     }
     let mut body = Vec::new();
-    frame(seal, NAME, &header, (&[], &rows), &mut body).map_err(io::Error::other)?;
+    frame(seal, NAME, json(&header), (&[], &rows), &mut body).map_err(io::Error::other)?;
     let length = u32::try_from(body.len()).map_err(io::Error::other)?;
     Ok([&length.to_le_bytes()[..], &body].concat())
 }

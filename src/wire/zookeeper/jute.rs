@@ -14,8 +14,8 @@ pub enum Malformed {
     /// Text is not UTF-8.
     #[error("text is not UTF-8")]
     Text,
-    /// A path or a list of paths is null.
-    #[error("a path is null")]
+    /// A path, a list of paths or the id of an access list's entry is null.
+    #[error("a path or an id is null")]
     Null,
     /// An operation that no multi contains.
     #[error("an operation that no multi contains")]
@@ -57,6 +57,7 @@ pub trait JuteRecord: Sized {
 pub struct JuteReader<'a> {
     rest: &'a [u8],
     is_lenient: bool,
+    takes_null_paths: bool,
 }
 
 impl<'a> JuteReader<'a> {
@@ -65,6 +66,7 @@ impl<'a> JuteReader<'a> {
         Self {
             rest: bytes,
             is_lenient: false,
+            takes_null_paths: false,
         }
     }
 
@@ -74,7 +76,13 @@ impl<'a> JuteReader<'a> {
         Self {
             rest: bytes,
             is_lenient: true,
+            takes_null_paths: false,
         }
+    }
+
+    /// From here on a null path is an empty one.
+    pub fn take_null_paths(&mut self) {
+        self.takes_null_paths = true;
     }
 
     /// The bytes not read yet.
@@ -153,9 +161,13 @@ impl<'a> JuteReader<'a> {
         }
     }
 
-    /// The path of a node, which is not null; an empty one is the root's for some operations.
+    /// The path of a node, which is not null unless null paths are taken; an empty one is the root's for some operations.
     pub fn path(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        self.nullable_text()?.ok_or(Malformed::Null)
+        let path = self.nullable_text()?;
+        if path.is_none() && !self.takes_null_paths {
+            return Err(Malformed::Null);
+        }
+        Ok(path.unwrap_or_default())
     }
 
     /// Text; null is read as empty.

@@ -136,6 +136,43 @@ impl OpCode {
         }
     }
 
+    /// Whether a server takes a null path for the path of no node, as it takes other paths that no node can have. To the others it
+    /// is a marshalling error.
+    pub(super) const fn takes_null_paths(self) -> bool {
+        match self {
+            Self::SetData
+            | Self::SetAcl
+            | Self::Sync
+            | Self::CheckWatches
+            | Self::RemoveWatches
+            | Self::AddWatch => true,
+            Self::Create
+            | Self::Delete
+            | Self::Exists
+            | Self::GetData
+            | Self::GetAcl
+            | Self::GetChildren
+            | Self::Ping
+            | Self::GetChildren2
+            | Self::Check
+            | Self::Multi
+            | Self::Create2
+            | Self::Reconfig
+            | Self::CreateContainer
+            | Self::DeleteContainer
+            | Self::CreateTtl
+            | Self::MultiRead
+            | Self::Auth
+            | Self::SetWatches
+            | Self::Sasl
+            | Self::GetEphemerals
+            | Self::GetAllChildrenNumber
+            | Self::SetWatches2
+            | Self::WhoAmI
+            | Self::CloseSession => false,
+        }
+    }
+
     /// The operation with a number.
     pub fn of(number: i32) -> Option<Self> {
         ALL.into_iter().find(|op| op.number() == number)

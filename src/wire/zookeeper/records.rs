@@ -188,10 +188,17 @@ impl JuteRecord for ChildrenReply {
 
 impl JuteRecord for AclEntry {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        let (permissions, scheme) = (from.int()?, from.text()?.into_owned());
+        let id = from.nullable_text()?;
+        // A server looks into the ids of these schemes, and not at those of others before it refuses them.
+        if id.is_none() && matches!(scheme.as_str(), "world" | "digest" | "ip") {
+            return Err(Malformed::Null);
+        }
+        let id = id.unwrap_or_default().into_owned();
         Ok(Self {
-            permissions: from.int()?,
-            scheme: from.text()?.into_owned(),
-            id: from.text()?.into_owned(),
+            permissions,
+            scheme,
+            id,
         })
     }
 

@@ -67,7 +67,11 @@ pub fn decode_request(
 ) -> Result<(RequestHeader, Result<ClientRequest, Malformed>), Malformed> {
     let mut from = JuteReader::lenient(frame);
     let header = RequestHeader::read(&mut from)?;
-    let request = match OpCode::of(header.op) {
+    let op = OpCode::of(header.op);
+    if op.is_some_and(OpCode::takes_null_paths) {
+        from.take_null_paths();
+    }
+    let request = match op {
         Some(OpCode::Auth) => Ok(ClientRequest::read(OpCode::Auth, &mut from)?),
         Some(op) => ClientRequest::read(op, &mut from),
         None => Ok(ClientRequest::Unknown(header.op)),

@@ -7,10 +7,9 @@ use crate::face::zookeeper::audit;
 use crate::face::zookeeper::operations::{ChangeRefusal, ReadOutcome, Reply};
 use crate::face::zookeeper::znode::zxid;
 use crate::fairness::Cost;
-use crate::model::Flow;
 use crate::space::{ChangeError, Denied, Proposed};
 use crate::store::CommitError;
-use crate::wire::zookeeper::{ErrorCode, TooLong, append_error, append_reply};
+use crate::wire::zookeeper::{ErrorCode, OpCode, TooLong, append_error, append_reply};
 
 /// The zxid of the reply to an unknown operation.
 const UNKNOWN_ZXID: i64 = -1;
@@ -182,7 +181,8 @@ impl ServedConnection {
         Ok(())
     }
 
-    /// Encodes a reply, or the error in its place where it is longer than the client can read. Returns the error's number.
+    /// Encodes a reply, or the error in its place where it is longer than the client can read, or than there is room for.
+    /// Returns the error's number.
     fn append_for_client(
         &mut self,
         ticket: &RequestTicket,
@@ -191,33 +191,47 @@ impl ServedConnection {
     ) -> Result<i32, Ended> {
         let before = self.output.frames().len();
         self.append(ticket, zxid, reply)?;
-        let frames = self.output.frames();
-        if self.docker.reads_frame(frames.len().saturating_sub(before)) {
+        let bytes = self.output.frames().len().saturating_sub(before);
+        let held = if self.docker.reads_frame(bytes) {
+            self.hold(ticket, bytes)
+        } else {
+            Err(ErrorCode::MarshallingError)
+        };
+        let Err(error) = held else {
             return Ok(0);
-        }
-        let error = ErrorCode::MarshallingError;
+        };
+        let frames = self.output.frames();
         frames.truncate(before);
         append_error(frames, ticket.xid, zxid, error);
         Ok(error.number())
     }
 
-    /// Encodes a reply; the memory of a long one is counted until it is sent.
+    /// Counts the memory of a long reply until it is sent. Where a client has no more, a read is refused; the answer to a change
+    /// that was made is sent all the same.
+    fn hold(&mut self, ticket: &RequestTicket, bytes: usize) -> Result<(), ErrorCode> {
+        if Cost::new(0, bytes).is_small() {
+            return Ok(());
+        }
+        let (answers, flow) = (self.face.fairness.answers(), self.flow());
+        let held = if ticket.op == OpCode::Multi.number() {
+            answers.charge(flow, bytes)
+        } else {
+            let reserved = answers.reserve(flow, bytes);
+            reserved.map_err(|_overloaded| ErrorCode::Throttled)?
+        };
+        self.output.holds(held);
+        Ok(())
+    }
+
+    /// Encodes a reply.
     pub(super) fn append(
         &mut self,
         ticket: &RequestTicket,
         zxid: i64,
         reply: &Reply,
     ) -> Result<(), Ended> {
-        let before = self.output.frames().len();
         append_reply(self.output.frames(), ticket.xid, zxid, |to| reply.write(to))
-            .map_err(|TooLong| Ended)?;
-        let bytes = self.output.frames().len().saturating_sub(before);
-        if !Cost::new(0, bytes).is_small() {
-            let flow = Flow::of(&self.caller);
-            let reservation = self.face.fairness.answers().charge(flow, bytes);
-            self.output.holds(reservation);
-        }
-        Ok(())
+            .map_err(|TooLong| Ended)
     }
 }
 

@@ -7,7 +7,11 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::face::server::{Stopping, Stream};
 use crate::face::zookeeper::four_letter_words::FourLetterWord;
-use crate::wire::zookeeper::{ConnectRequest, JuteRecord as _, LONGEST_REQUEST, take_frame};
+use crate::wire::zookeeper::{ConnectRequest, JuteRecord as _, take_frame};
+
+/// The longest request for a session that is read, in bytes: it has 44 or 45, and before a session there is nobody whose memory
+/// it would be.
+const LONGEST_GREETING: usize = 4 << 10;
 
 /// The beginning of a connection.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ impl Greeting {
             if let Some(word) = input.first_chunk().copied().and_then(FourLetterWord::parse) {
                 return Ok(Self::Word(word));
             }
-            match take_frame(input, LONGEST_REQUEST) {
+            match take_frame(input, LONGEST_GREETING) {
                 Ok(None) => {}
                 Ok(Some(frame)) => {
                     let request = ConnectRequest::parse_leniently(&frame);

@@ -151,6 +151,11 @@ impl Lane {
         self.waiting.len() < WAITING && self.waiting_bytes < WAITING_BYTES
     }
 
+    /// The bytes of the requests that wait for their turn.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
     /// Whether all requests are answered.
     pub(super) fn is_idle(&self) -> bool {
         self.len() == 0

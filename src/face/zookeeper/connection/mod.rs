@@ -15,20 +15,26 @@ mod watches;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{sleep, timeout};
 
 use self::greeting::Greeting;
 use self::opening::{Opening, frame};
 use self::served::ServedConnection;
 use super::face::Face;
 use super::four_letter_words::FourLetterWord;
-use super::session::{Attached, ClientSession, SessionPassword, attach};
+use super::session::{Attached, ClientSession, SessionPassword, SessionTimeout, attach};
 use crate::face::caller;
 use crate::face::server::{Arrival, Connection, ServerContext, Stopping, Stream};
 use crate::model::FaceName;
 use crate::wire::zookeeper::{ConnectRequest, ConnectResponse};
+
+/// How long a connection may have no session: ZooKeeper's `sessionlessCnxnTimeout`. Else clients that are gone, or send nothing, keep
+/// the places of others.
+const WITHOUT_SESSION: Duration = Duration::from_secs(10);
 
 /// Serves one connection to its end.
 pub(super) async fn serve(
@@ -39,7 +45,9 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     let Arrival { mut stream, ends } = arrival;
     let mut input = BytesMut::new();
-    match Greeting::read(&mut stream, &mut input, &stopping).await? {
+    let greeting = Greeting::read(&mut stream, &mut input, &stopping);
+    let greeting = timeout(WITHOUT_SESSION, greeting).await;
+    match greeting.unwrap_or(Ok(Greeting::Nothing))? {
         Greeting::Nothing => Ok(()),
         Greeting::Word(word) => tell(&face, word, &mut stream, ends, &server).await,
         Greeting::Connect(request) => {
@@ -98,10 +106,13 @@ impl Opening {
     /// the end of its session.
     async fn wait_for_hang_up(mut self) -> io::Result<()> {
         let mut ignored = BytesMut::new();
+        let given_up = sleep(SessionTimeout::LONGEST);
+        tokio::pin!(given_up);
         loop {
             ignored.clear();
             let read = tokio::select! {
                 read = self.stream.read_buf(&mut ignored) => read?,
+                () = &mut given_up => 0,
                 () = self.stopping.wait() => 0,
             };
             if read == 0 {

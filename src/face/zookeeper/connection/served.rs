@@ -25,7 +25,7 @@ use crate::face::zookeeper::docker_client::DockerClient;
 use crate::face::zookeeper::face::Face;
 use crate::face::zookeeper::session::{ClientSession, SessionTimeout};
 use crate::face::zookeeper::znode::zxid;
-use crate::fairness::Cost;
+use crate::fairness::{Cost, Reservation};
 use crate::model::{Caller, Commit, Flow, KeyRange};
 use crate::space::{Interrupted, Watch};
 use crate::wire::zookeeper::{
@@ -36,8 +36,8 @@ use crate::wire::zookeeper::{
 /// How long a client has to take the last answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The most memory that the watches of a connection may take, in bytes.
-const MOST_WATCH_BYTES: usize = 64 << 20;
+/// The memory of what is kept is reserved in steps of so many bytes.
+const KEPT_STEP: usize = 64 << 10;
 
 /// The shortest request: its header.
 const SHORTEST_REQUEST: usize = 8;
@@ -69,6 +69,8 @@ pub(super) struct ServedConnection {
     hold: SessionHold,
     /// Of the lease's record: it reports the end of the session.
     lease: Watch,
+    /// Of what is kept of what the client sent, where that is much.
+    kept: Option<Reservation>,
     renewed: Instant,
 }
 
@@ -142,6 +144,7 @@ impl ServedConnection {
             stopping,
             hold,
             lease,
+            kept: None,
         })
     }
 
@@ -182,9 +185,7 @@ impl ServedConnection {
         self.read_frames()?;
         self.take_turns()?;
         let (went_on, was_full) = (self.go_on()?, self.output.is_full());
-        if self.events.table.bytes() > MOST_WATCH_BYTES {
-            return Err(Ended);
-        }
+        self.reserve_kept()?;
         self.note();
         if !self.output.is_empty() && !self.is_gone {
             let checked = self.server.check_leadership().await;
@@ -331,9 +332,33 @@ impl ServedConnection {
         Ok(())
     }
 
+    /// Reserves the memory of what is kept of what the client sent: its watches, and a request that is not there as a whole. A client
+    /// with more of that than there is room for is closed.
+    fn reserve_kept(&mut self) -> Result<(), Ended> {
+        let bytes = self.events.table.bytes().saturating_add(self.input.len());
+        if Cost::new(0, bytes).is_small() {
+            self.kept = None;
+            return Ok(());
+        }
+        if self.kept.is_none() {
+            let nothing = self.face.fairness.bodies().reserve(self.flow(), 0);
+            self.kept = nothing.ok();
+        }
+        let kept = self.kept.as_mut().ok_or(Ended)?;
+        let held = kept.bytes();
+        if bytes > held {
+            let more = bytes.saturating_sub(held).max(KEPT_STEP);
+            return kept.grow(more).map_err(|_overloaded| Ended);
+        }
+        if bytes < held / 2 {
+            kept.shrink_to(bytes);
+        }
+        Ok(())
+    }
+
     /// Reserves the memory of a long request. A client with more of them than there is room for is closed.
-    fn reserve(&self, bytes: usize) -> Result<Option<crate::fairness::Reservation>, Ended> {
-        if Cost::new(1, bytes).is_small() {
+    fn reserve(&self, bytes: usize) -> Result<Option<Reservation>, Ended> {
+        if Cost::new(1, bytes.saturating_add(self.lane.waiting_bytes())).is_small() {
             return Ok(None);
         }
         let reserved = self.face.fairness.bodies().reserve(self.flow(), bytes);

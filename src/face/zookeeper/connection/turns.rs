@@ -15,8 +15,12 @@ use crate::fairness::Cost;
 use crate::model::{LeaseProtocol, Verb};
 use crate::space::{Decision, Draft};
 use crate::wire::zookeeper::{
-    AuthPacket, ClientRequest, ErrorCode, Malformed, NodePath, OpCode, append_error,
+    AuthPacket, ClientRequest, EphemeralPrefix, ErrorCode, Malformed, NodePath, OpCode,
+    append_error,
 };
+
+/// So many ephemeral nodes are counted before the work of listing them is weighed.
+const MANY: usize = 4_096;
 
 /// The reply to `Auth` has no zxid.
 const NO_ZXID: i64 = 0;
@@ -100,12 +104,7 @@ impl ServedConnection {
                 self.count_beneath(ticket, path);
                 Ok(())
             }
-            ClientRequest::GetEphemerals(prefix) => {
-                let view = self.face.space.read(&self.caller);
-                self.catch_up(view.revision())?;
-                let reply = get_ephemerals(&view, self.session.lease, &prefix);
-                self.reply(ticket, Ok(reply))
-            }
+            ClientRequest::GetEphemerals(prefix) => self.list_ephemerals(ticket, prefix),
             ClientRequest::Sync(NodePath(path)) => self.reply_now(ticket, Ok(Reply::Path(path))),
             ClientRequest::WhoAmI => {
                 let identities = self.identities.who_am_i();
@@ -262,6 +261,28 @@ impl ServedConnection {
         Ok(())
     }
 
+    fn list_ephemerals(
+        &mut self,
+        ticket: RequestTicket,
+        prefix: EphemeralPrefix,
+    ) -> Result<(), Ended> {
+        let view = self.face.space.read(&self.caller);
+        self.catch_up(view.revision())?;
+        let session = self.session.lease;
+        // All are looked at, whatever the prefix is; of many it is enough to know that.
+        let cost = Cost::new(view.bound_to(session).take(MANY).count(), 0);
+        let list = move || {
+            let reply = get_ephemerals(&view, session, &prefix);
+            (ReadOutcome::without_watches(Ok(reply)), view.revision())
+        };
+        if cost.is_small() {
+            let (outcome, revision) = list();
+            return self.answer_read(ticket, outcome, revision);
+        }
+        self.read_on_heavy_thread(ticket, cost, list);
+        Ok(())
+    }
+
     fn count_beneath(&mut self, ticket: RequestTicket, path: String) {
         let asked = ZnodePath::of_read(&path);
         let demands = || asked.iter().map(demand_of_children).collect();
@@ -314,16 +335,17 @@ impl ServedConnection {
         }));
     }
 
-    /// Refuses an operation that ZooKeeper knows.
+    /// Refuses an operation that ZooKeeper knows: `Check` outside of a multi and `DeleteContainer` as one that it does not know.
     fn refuse(&mut self, ticket: RequestTicket, op: OpCode) -> Result<(), Ended> {
         if op == OpCode::Reconfig {
             return self.reply_now(ticket, Err(ErrorCode::ReconfigDisabled));
         }
-        self.phase = ConnectionPhase::Ending;
         if op == OpCode::Sasl {
-            return Ok(());
+            self.phase = ConnectionPhase::Ending;
+        } else {
+            self.refuse_unknown(ticket);
         }
-        self.reply_now(ticket, Err(ErrorCode::Unimplemented))
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Operations on the connection's watches.
 
+use std::collections::HashMap;
+
 use super::lane::RequestTicket;
 use super::served::{Ended, ServedConnection};
 use crate::face::zookeeper::audit::ReadRecord;
@@ -93,18 +95,19 @@ impl ServedConnection {
         let may = |(path, mode): &&(String, WatchMode)| view.meets(|| demand_of_watch(path, *mode));
         self.record_watches(expected.iter().filter(may).map(|(path, _)| path));
         self.catch_up(view.revision())?;
+        // A path that is sent again and again is looked up once; with whether the node may be read.
+        let mut known: HashMap<String, Option<(NodeZxids, bool)>> = HashMap::new();
         let missed = self.events.table.set_again(request, |path| {
-            let path = ZnodePath::of_read(path)?;
-            let node = Znode::find(&mut view, &path)?;
-            let stat = node.stat(&mut view);
-            Some(NodeZxids {
-                modified: stat.modified,
-                children_modified: stat.children_modified,
-            })
+            let found = known.entry(path.to_owned()).or_insert_with(|| {
+                let node = Znode::find(&mut view, &ZnodePath::of_read(path)?)?;
+                let may_read = node.permits(&self.identities, Permissions::READ);
+                Some((NodeZxids::of(&node.stat(&mut view)), may_read))
+            });
+            found.map(|(zxids, _)| zxids)
         });
         for MissedEvent { kind, path } in missed {
-            let node = ZnodePath::of_read(&path).and_then(|path| Znode::find(&mut view, &path));
-            if node.is_none_or(|node| node.permits(&self.identities, Permissions::READ)) {
+            let found = known.get(&path).copied().flatten();
+            if found.is_none_or(|(_, may_read)| may_read) {
                 // A path of a request is short enough for an event.
                 let _too_long =
                     append_event(self.output.frames(), UNKNOWN_ZXID, kind.number(), &path);

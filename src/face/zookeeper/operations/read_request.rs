@@ -4,7 +4,7 @@ use super::exists::exists;
 use super::get_acl::get_acl;
 use super::get_children::get_children;
 use super::get_data::get_data;
-use super::multi_read::multi_read;
+use super::multi_read::{multi_read, nodes_of_children, nodes_of_data, nodes_of_part};
 use super::reading::{ReadOutcome, Reading, demand_of_children, demand_of_node, demand_of_watch};
 use super::reply::Reply;
 use crate::face::zookeeper::path::ZnodePath;
@@ -104,27 +104,19 @@ impl ReadRequest {
         reads.into_iter().chain(watches).collect()
     }
 
-    /// About how many nodes it reads.
+    /// About how many nodes it reads: of a caller who may see a part of what is beneath a node, its metadata counts all of that.
     pub(in crate::face::zookeeper) fn nodes(&self, view: &View) -> usize {
-        let children = |path: &str| {
-            let directory = ZnodePath::of_read(path).map(|path| view.directory(path.tree_path()));
-            directory.map_or(0, |found| {
-                usize::try_from(found.children).unwrap_or(usize::MAX)
-            })
-        };
         match self {
-            Self::Exists(_) | Self::Data(_) | Self::Acl(_) => 1,
-            Self::Children(request) | Self::Children2(request) => children(&request.path),
-            Self::Multi(MultiRequest(all)) => {
-                let one = |read: &MultiOperation| {
-                    if let MultiOperation::GetChildren(request) = read {
-                        children(&request.path)
-                    } else {
-                        1
-                    }
-                };
-                all.iter().map(one).fold(0, usize::saturating_add)
+            Self::Exists(WatchablePath { path, .. })
+            | Self::Data(WatchablePath { path, .. })
+            | Self::Acl(NodePath(path)) => nodes_of_data(view, path),
+            Self::Children(request) | Self::Children2(request) => {
+                nodes_of_children(view, &request.path)
             }
+            Self::Multi(MultiRequest(all)) => all
+                .iter()
+                .map(|read| nodes_of_part(view, read))
+                .fold(0, usize::saturating_add),
         }
     }
 
@@ -142,7 +134,7 @@ impl ReadRequest {
             Self::Acl(NodePath(path)) => only_if_found(get_acl(reading, &path)),
             Self::Children(request) => only_if_found(get_children(reading, &request.path, false)),
             Self::Children2(request) => only_if_found(get_children(reading, &request.path, true)),
-            Self::Multi(MultiRequest(all)) => (Ok(multi_read(reading, &all)), false),
+            Self::Multi(MultiRequest(all)) => (multi_read(reading, &all), false),
         };
         let watches = if sets_watches { watches } else { Vec::new() };
         ReadOutcome::new(reply, watches)

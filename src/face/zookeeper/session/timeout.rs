@@ -10,13 +10,16 @@ const TICK: Duration = Duration::from_secs(2);
 pub(in crate::face::zookeeper) struct SessionTimeout(Duration);
 
 impl SessionTimeout {
+    /// The longest that is agreed on: no client waits longer for an answer.
+    pub(in crate::face::zookeeper) const LONGEST: Duration = TICK.saturating_mul(20);
+
     /// How much later than its last request a session may be renewed: a part of what rounding up to ticks adds.
     pub(in crate::face::zookeeper) const RENEWAL_DELAY: Duration = Duration::from_millis(500);
 
     /// What is agreed on when a client asks for so many milliseconds: 2 to 20 ticks.
     pub(super) fn negotiate(asked_ms: i32) -> Self {
         let asked = u64::try_from(asked_ms).unwrap_or(0);
-        Self(Duration::from_millis(asked).clamp(TICK * 2, TICK * 20))
+        Self(Duration::from_millis(asked).clamp(TICK * 2, Self::LONGEST))
     }
 
     /// In milliseconds, as the client gets it.

@@ -22,6 +22,10 @@ pub(crate) use totals::WatchTotals;
 /// About the bytes that a path takes besides its text: its place in the table, half of which is empty at worst.
 const OVERHEAD_BYTES: usize = 64;
 
+/// About the bytes that hearing of a node takes besides its path, which is kept twice: its places in the subscription and among
+/// all that is watched.
+const INTEREST_BYTES: usize = 360;
+
 /// The watches of one connection.
 #[derive(Debug)]
 pub(crate) struct WatchTable {
@@ -126,10 +130,11 @@ impl WatchTable {
         }
         let size = |modes: WatchModes| {
             if modes.is_empty() {
-                0
-            } else {
-                path.len().saturating_add(OVERHEAD_BYTES)
+                return 0;
             }
+            let interest = path.len().saturating_mul(2).saturating_add(INTEREST_BYTES);
+            let own = path.len().saturating_add(OVERHEAD_BYTES);
+            own.saturating_add(modes.interests().saturating_mul(interest))
         };
         let counts = WatchCounts {
             watches: self.counts.watches.saturating_sub(before.count()) + after.count(),

@@ -112,6 +112,14 @@ impl WatchModes {
         fires
     }
 
+    /// How many changes they listen for: those of the node, of its children, and of all beneath.
+    pub(super) fn interests(self) -> usize {
+        let of_node = WatchMode::Data.bit() | WatchMode::Persistent.bit();
+        let of_children = WatchMode::Child.bit() | WatchMode::Persistent.bit();
+        let all = [of_node, of_children, WatchMode::Recursive.bit()];
+        all.into_iter().filter(|bits| self.0 & bits != 0).count()
+    }
+
     /// How many watches ZooKeeper counts: it keeps those of data and those of children in two tables, and a persistent one
     /// in both. Several at one path of one table are one.
     pub(super) fn count(self) -> usize {

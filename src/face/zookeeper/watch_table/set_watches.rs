@@ -1,7 +1,7 @@
 //! `SetWatches`: the watches of an earlier connection, set again, and the events that it missed.
 
 use super::{WatchEventKind, WatchMode, WatchTable};
-use crate::wire::zookeeper::SetWatches2Request;
+use crate::wire::zookeeper::{SetWatches2Request, Stat};
 
 /// What a client's watches of a node depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,16 @@ pub(crate) struct NodeZxids {
     pub(crate) modified: i64,
     /// The zxid of the last change of the names of its children: `Stat::children_modified`.
     pub(crate) children_modified: i64,
+}
+
+impl NodeZxids {
+    /// Those of a node with this metadata.
+    pub(crate) fn of(stat: &Stat) -> Self {
+        Self {
+            modified: stat.modified,
+            children_modified: stat.children_modified,
+        }
+    }
 }
 
 /// An event that is sent at once. Its zxid is -1: which change it was is not known.

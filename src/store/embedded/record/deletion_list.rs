@@ -12,9 +12,10 @@ use fjall::Slice;
 use serde::{Deserialize, Serialize};
 
 use super::checksum::xxh3;
+use super::header::{ChangeHeader, CommitHeader, RowKind, StoredKey};
+use super::header_bytes::write_header;
 use super::{
-    ChangeHeader, ChangeKind, CommitHeader, EntriesDigest, RecordError, Seal, StoredKey, TableRow,
-    change_key, frame, revision_of_key, unframe,
+    EntriesDigest, RecordError, Seal, TableRow, change_key, frame, json, revision_of_key, unframe,
 };
 use crate::model::{Change, Commit, Realm, Revision};
 
@@ -98,7 +99,7 @@ impl ListHeader {
     ) -> Result<TableRow, RecordError> {
         let key = change_key(Revision::new(main, 0));
         let mut body = Vec::new();
-        frame(seal, &key, self, (&[], &[]), &mut body)?;
+        frame(seal, &key, json(self), (&[], &[]), &mut body)?;
         Ok((Slice::from(key), Slice::from(body)))
     }
 
@@ -132,14 +133,15 @@ impl ListHeader {
             let (before, key, after) = first_deletion(rest).ok_or(RecordError::Short)?;
             rest = after;
             let header = ChangeHeader {
-                kind: ChangeKind::Delete,
+                kind: RowKind::Delete,
                 system: false,
                 before: Some(before),
                 attrs: None,
                 commit: commit.take(),
             };
             let name = change_key(Revision::new(main, sub));
-            frame(seal, &name, &header, (key, &[]), &mut body)?;
+            let write = |to: &mut Vec<u8>| write_header(&header, to);
+            frame(seal, &name, write, (key, &[]), &mut body)?;
             rows.push((Slice::from(name), Slice::from(body.as_slice())));
         }
         Ok(rows)

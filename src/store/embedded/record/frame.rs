@@ -46,11 +46,18 @@ impl std::fmt::Debug for Seal {
     }
 }
 
+/// Writes a header as serde does, for [`frame`].
+pub(in crate::store::embedded) fn json(
+    header: &impl Serialize,
+) -> impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error> {
+    move |to| serde_json::to_writer(to, header)
+}
+
 /// Encodes a record into a buffer, which then holds nothing else.
 pub(in crate::store::embedded) fn frame(
     seal: Seal,
     table_key: &[u8],
-    header: &impl Serialize,
+    header: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>,
     (key, value): (&[u8], &[u8]),
     body: &mut Vec<u8>,
 ) -> Result<(), RecordError> {
@@ -58,7 +65,7 @@ pub(in crate::store::embedded) fn frame(
     body.push(FORMAT);
     // The sum and the lengths.
     body.extend_from_slice(&[0; FRAME - 1]);
-    serde_json::to_writer(&mut *body, header).map_err(|e| RecordError::Header(e.to_string()))?;
+    header(body).map_err(|e| RecordError::Header(e.to_string()))?;
     let length = |bytes: usize| u32::try_from(bytes).map_err(|_| RecordError::Short);
     let lengths = [length(body.len() - FRAME)?, length(key.len())?].map(u32::to_le_bytes);
     if let Some(fields) = body.get_mut(9..FRAME) {

@@ -6,22 +6,26 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use fjall::Slice;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Attrs, Cause, Change, Commit, Entry, Key, Realm, Record, Revision};
+use crate::model::{Change, Commit, Entry, Key, Realm, Record, Revision};
 
 mod checksum;
 mod deletion_list;
 mod entries_digest;
 mod frame;
+mod header;
+mod header_bytes;
+
+use self::header::{ChangeHeader, RowKind, StoredKey, realm};
+use self::header_bytes::write_header;
 
 pub(super) use deletion_list::{DeletionList, ListHeader, list_sum};
 pub(super) use entries_digest::EntriesDigest;
-pub(super) use frame::{RecordError, Seal, frame, is_genuine, unframe};
+pub(super) use frame::{RecordError, Seal, frame, is_genuine, json, unframe};
+pub(super) use header::CommitHeader;
 
 /// The table key of the one [`Metadata`] record.
 pub(super) const METADATA_KEY: [u8; 1] = [0];
@@ -42,90 +46,6 @@ pub(super) struct Metadata {
     /// Whether records may be left that the commit at the history floor made obsolete.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_partial: bool,
-}
-
-/// What all changes of a commit have in common; stored in the record of the first change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CommitHeader {
-    /// The cause of the commit.
-    pub(super) cause: Cause,
-    /// As in [`Commit::subject`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    subject: Option<StoredKey>,
-    /// The number of changes.
-    pub(super) changes: u32,
-    /// The digest of the entries after the commit.
-    #[serde(rename = "state")]
-    pub(super) digest: EntriesDigest,
-}
-
-impl CommitHeader {
-    /// As in [`Commit::subject`].
-    pub(super) fn subject(&self) -> Option<Key> {
-        self.subject.as_ref().map(|key| key.0.clone())
-    }
-}
-
-/// A key inside a header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct StoredKey(Key);
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyJson {
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    system: bool,
-    base64: String,
-}
-
-impl Serialize for StoredKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let form = KeyJson {
-            system: self.0.realm() == Realm::System,
-            base64: BASE64_STANDARD.encode(self.0.as_bytes()),
-        };
-        form.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for StoredKey {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let form = KeyJson::deserialize(deserializer)?;
-        let bytes = BASE64_STANDARD
-            .decode(form.base64)
-            .map_err(serde::de::Error::custom)?;
-        Ok(Self(Key::new(realm(form.system), bytes)))
-    }
-}
-
-fn realm(system: bool) -> Realm {
-    if system { Realm::System } else { Realm::User }
-}
-
-/// The JSON header of a change's record: everything but key and value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChangeHeader<'a> {
-    kind: ChangeKind,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    system: bool,
-    /// The revision of the entry that was replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    before: Option<Revision>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    attrs: Option<Cow<'a, Attrs>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    commit: Option<CommitHeader>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ChangeKind {
-    Put,
-    Delete,
-    /// The only record of a commit without changes.
-    Nothing,
 }
 
 /// The effect of a change.
@@ -198,14 +118,15 @@ pub(super) fn add_rows(
     let mut body = Vec::new();
     if commit.changes.is_empty() {
         let header = ChangeHeader {
-            kind: ChangeKind::Nothing,
+            kind: RowKind::Nothing,
             system: false,
             before: None,
             attrs: None,
             commit: commit_header,
         };
         let key = change_key(Revision::new(commit.revision, 0));
-        frame(seal, &key, &header, (&[], &[]), &mut body)?;
+        let write = |to: &mut Vec<u8>| write_header(&header, to);
+        frame(seal, &key, write, (&[], &[]), &mut body)?;
         rows.push((Slice::from(key), Slice::from(body)));
         return Ok(());
     }
@@ -239,8 +160,8 @@ fn row(
 ) -> Result<TableRow, RecordError> {
     let header = ChangeHeader {
         kind: match change.now {
-            Some(_) => ChangeKind::Put,
-            None => ChangeKind::Delete,
+            Some(_) => RowKind::Put,
+            None => RowKind::Delete,
         },
         system: change.key.realm() == Realm::System,
         before: change.before.as_ref().map(|entry| entry.modified),
@@ -252,14 +173,15 @@ fn row(
     };
     let value = change.now.as_ref().map_or(&[][..], |entry| entry.value());
     let key = change_key(at);
-    frame(seal, &key, &header, (change.key.as_bytes(), value), body)?;
+    let write = |to: &mut Vec<u8>| write_header(&header, to);
+    frame(seal, &key, write, (change.key.as_bytes(), value), body)?;
     Ok((Slice::from(key), Slice::from(body.as_slice())))
 }
 
 /// The row of the metadata.
 pub(super) fn metadata_row(seal: Seal, metadata: &Metadata) -> Result<TableRow, RecordError> {
     let mut value = Vec::new();
-    frame(seal, &METADATA_KEY, metadata, (&[], &[]), &mut value)?;
+    frame(seal, &METADATA_KEY, json(metadata), (&[], &[]), &mut value)?;
     Ok((Slice::from(METADATA_KEY), Slice::from(value)))
 }
 
@@ -279,18 +201,18 @@ pub(super) fn read_change(
     let (header, key, value): (ChangeHeader<'_>, _, _) = unframe(seal, table_key, bytes)?;
     let key = Key::new(realm(header.system), key);
     let effect = match (header.kind, header.attrs) {
-        (ChangeKind::Put, Some(attrs)) => {
+        (RowKind::Put, Some(attrs)) => {
             let value = Bytes::copy_from_slice(value);
             let attrs = attrs.into_owned();
             let record = Record { value, attrs };
             let modified = at;
             ChangeEffect::Put(key, Arc::new(Entry { record, modified }))
         }
-        (ChangeKind::Put, None) => {
+        (RowKind::Put, None) => {
             return Err(RecordError::Header("a put without attributes".into()));
         }
-        (ChangeKind::Delete, _) => ChangeEffect::Delete(key),
-        (ChangeKind::Nothing, _) => ChangeEffect::Nothing,
+        (RowKind::Delete, _) => ChangeEffect::Delete(key),
+        (RowKind::Nothing, _) => ChangeEffect::Nothing,
     };
     Ok(ChangeRecord {
         at,

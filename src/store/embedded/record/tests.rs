@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{AccessEntry, AccessList, Deadline, DirMark, LeaseId, Mark};
+use crate::model::{AccessEntry, AccessList, Attrs, Cause, Deadline, DirMark, LeaseId, Mark};
 
 /// A commit with one change of each kind.
 fn commit() -> Commit {

@@ -144,6 +144,49 @@ fn a_null_path_and_a_bad_length_are_marshalling_errors() {
     );
 }
 
+/// As 3.9.4 answers each: `BadArguments`, `NoWatcher` or nothing at all, as for the path of no node.
+#[test]
+fn a_null_path_is_an_empty_one_to_operations_that_look_no_node_up_before_they_check_it() {
+    let version = &b"\0\0\0\x03"[..];
+    for (op, rest) in [
+        (5, [&sized(b"x")[..], version].concat()),
+        (7, [WORLD, version].concat()),
+        (9, Vec::new()),
+        (17, version.to_vec()),
+        (18, version.to_vec()),
+        (106, ZERO.to_vec()),
+    ] {
+        let of_null = decoded(op, &[NULL, &rest]);
+        assert!(of_null.is_ok(), "{op}: {of_null:?}");
+        assert_eq!(of_null, decoded(op, &[ZERO, &rest]), "{op}");
+    }
+    // Within a multi it is refused with all of it.
+    let set = [
+        &5_i32.to_be_bytes()[..],
+        b"\0\xff\xff\xff\xff",
+        NULL,
+        ZERO,
+        ZERO,
+    ]
+    .concat();
+    assert_eq!(decoded(14, &[&set, END]), Err(Malformed::Null));
+}
+
+/// As 3.9.4 answers each: a marshalling error where the scheme looks into the id, else `InvalidACL`.
+#[test]
+fn a_null_id_of_a_list_is_a_marshalling_error_to_the_schemes_that_look_into_it() {
+    let with = |scheme: &[u8]| {
+        let list = [&b"\0\0\0\x01\0\0\0\x1f"[..], scheme, NULL].concat();
+        decoded(7, &[&sized(b"/a"), &list, ZERO])
+    };
+    for scheme in ["world", "digest", "ip"] {
+        assert_eq!(with(&sized(scheme.as_bytes())), Err(Malformed::Null));
+    }
+    for scheme in [&sized(b"auth")[..], &sized(b"sasl"), NULL] {
+        assert!(with(scheme).is_ok());
+    }
+}
+
 #[test]
 fn every_byte_but_zero_is_true() {
     for byte in 0..=u8::MAX {
