@@ -27,14 +27,15 @@ pub(super) const IO: u8 = 8;
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  success
-  1  no: no such key, the CAS index did not match, a check found damage, a policy refuses it,
-     or an import is incomplete
-  2  invalid usage, configuration or policy
+  1  no: no such key or token, the CAS index did not match, a check found damage, a policy refuses
+     it, or an import is incomplete
+  2  invalid usage or configuration; for policy, token and import also an invalid file
   3  the gateway, or the server of --from, cannot be reached
   4  the gateway, or the server of --from, refused the request or failed
   5  serve: cannot listen on an address
   6  the store cannot be opened: not writable, in use by another process, damaged, of a newer format
-  7  serve: the gateway stopped on a fatal error, for example a failed disk
+  7  serve: the policy, the credentials, a certificate or the audit log cannot be used, or the gateway
+     stopped on a fatal error, for example a failed disk
   8  a file, standard input or output, or the objects of a policy in a cluster cannot be read or written";
 
 /// A command that did not succeed.

@@ -23,8 +23,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::{CommandError, EXIT_CODES};
 
-/// A key/value store that speaks Consul's HTTP API and etcd's version 2, for dockerd --cluster-store and any client of
-/// libkv or valkeyrie.
+/// A key/value store that speaks the protocols of Consul, etcd v2 and ZooKeeper, for dockerd --cluster-store and any
+/// client of libkv or valkeyrie.
 #[derive(Debug, Parser)]
 #[command(name = "kubekv", version, after_help = EXIT_CODES, max_term_width = 100)]
 #[command(disable_help_subcommand = true)]

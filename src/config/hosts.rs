@@ -6,7 +6,7 @@ use super::settings::Setting;
 /// The longest name, in bytes: the limit of a fully qualified host name.
 const LONGEST: usize = 253;
 
-/// Reads `NAME[,NAME...]`, each a host name without a port, or `*.DOMAIN` for all names in a domain.
+/// Reads `NAME[,NAME...]`, each a host name without a port, or `*.DOMAIN` for DOMAIN and all names in it.
 pub(super) fn parse(setting: &Setting) -> Result<Vec<String>, ConfigError> {
     let names = setting.text.split(',').map(str::trim);
     names

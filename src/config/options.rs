@@ -328,7 +328,7 @@ pub const OPTIONS: [OptionSpec; 63] = [
         "NAME[,NAME...]",
         "none",
         "Host names by which clients address this gateway, besides addresses, names without a dot, those that are advertised, \
-         and *.svc, *.local, *.internal, *.localhost. *.DOMAIN stands for all names in a domain. Requests for others are \
+         and *.svc, *.local, *.internal, *.localhost. *.DOMAIN stands for DOMAIN and all names in it. Requests for others are \
          refused, because web pages could make them",
     ),
     text(

@@ -222,8 +222,17 @@ async fn etcdctl_names_the_gateway_as_its_only_member() {
         text.contains(&format!("clientURLs=http://{address} isLeader=true")),
         "{text}"
     );
-    for command in ["member add x http://127.0.0.1:1", "auth enable"] {
+    for (command, sentence) in [
+        (
+            "member add x http://127.0.0.1:1",
+            "kubekv has no etcd members",
+        ),
+        ("auth enable", "kubekv keeps no etcd users and roles"),
+    ] {
         let output = run(gateway.address, command).await;
         assert_ne!(output.status.code(), Some(0), "{command}");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains(sentence), "{said}");
     }
 }

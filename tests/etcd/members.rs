@@ -101,18 +101,19 @@ async fn the_only_member_is_the_leader() {
 #[tokio::test]
 async fn unsupported_endpoints_are_refused_by_name() {
     let gateway = Gateway::start().await;
-    for (line, names) in [
-        ("POST !/v2/members", "members"),
-        ("PUT !/v2/members/1", "members"),
-        ("DELETE !/v2/members/1", "members"),
-        ("PUT !/v2/auth/enable", "users and roles"),
-        ("PUT !/v2/auth/users/u", "users and roles"),
-        ("DELETE !/v2/auth/roles/r", "users and roles"),
-        ("POST !/v3/kv/range", "v3"),
-        ("POST !/v3beta/kv/put", "v3"),
+    // Go's client of version 2 hides what is in a 501.
+    for (line, status, names) in [
+        ("POST !/v2/members", 409, "members"),
+        ("PUT !/v2/members/1", 409, "members"),
+        ("DELETE !/v2/members/1", 409, "members"),
+        ("PUT !/v2/auth/enable", 409, "users and roles"),
+        ("PUT !/v2/auth/users/u", 409, "users and roles"),
+        ("DELETE !/v2/auth/roles/r", 409, "users and roles"),
+        ("POST !/v3/kv/range", 501, "v3"),
+        ("POST !/v3beta/kv/put", 501, "v3"),
     ] {
         let answer = gateway.ask(line).await;
-        assert_eq!(answer.status, 501, "{line}");
+        assert_eq!(answer.status, status, "{line}");
         assert!(
             answer.json()["message"].as_str().unwrap().contains(names),
             "{line}"

@@ -389,6 +389,6 @@ async fn management_of_users_names_the_policy() {
     assert_eq!(acl.status, 501);
     assert!(acl.body.contains("--policy"), "{}", acl.body);
     let auth = gateway.etcd_path(ADMIN, "PUT", "/v2/auth/enable").await;
-    assert_eq!(auth.status, 501);
+    assert_eq!(auth.status, 409);
     assert!(auth.body.contains("--policy"), "{}", auth.body);
 }

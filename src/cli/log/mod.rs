@@ -122,13 +122,18 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     );
 }
 
+/// The filter for a level or filter of the options. At `info` libraries say only what no line of the store says better: the database
+/// of the embedded store logs every step, and the client of Kubernetes an error for each 5xx, as one has at the first list
+/// after the definition was applied.
+fn filter(level_or_filter: &str) -> &str {
+    match level_or_filter {
+        "info" => "info,fjall=warn,lsm_tree=warn,kube_client::client=off",
+        other => other,
+    }
+}
+
 /// Starts the log.
 pub(super) fn init(log: &LogConfig) -> Logging {
-    // The database of the embedded store logs every step at info; the store itself logs what operators need of that.
-    let filter = match log.filter.as_str() {
-        "info" => "info,fjall=warn,lsm_tree=warn",
-        other => other,
-    };
     let (writer, flush_on_drop) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUE_LINES)
         .lossy(true)
@@ -137,7 +142,7 @@ pub(super) fn init(log: &LogConfig) -> Logging {
     let dropped = writer.error_counter();
     let limit = LineLimit::default();
     let lines = tracing_subscriber::registry()
-        .with(EnvFilter::new(filter))
+        .with(EnvFilter::new(filter(&log.filter)))
         .with(limit.clone());
     match log.format {
         LogFormat::Text => {
@@ -156,5 +161,29 @@ pub(super) fn init(log: &LogConfig) -> Logging {
         dropped,
         limit,
         _flush_on_drop: flush_on_drop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::{Level, enabled, subscriber};
+
+    use super::*;
+
+    #[test]
+    fn default_log_has_no_lines_of_libraries_that_the_store_says_better() {
+        let said = |level| {
+            let log = tracing_subscriber::registry().with(EnvFilter::new(filter(level)));
+            subscriber::with_default(log, || {
+                [
+                    enabled!(target: "kubekv::store", Level::INFO),
+                    enabled!(target: "kube_client::client::builder", Level::ERROR),
+                    enabled!(target: "kube_client::config", Level::WARN),
+                    enabled!(target: "fjall::db", Level::INFO),
+                ]
+            })
+        };
+        assert_eq!(said("info"), [true, false, true, false]);
+        assert_eq!(said("debug"), [true; 4]);
     }
 }

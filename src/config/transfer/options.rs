@@ -40,8 +40,8 @@ pub const TRANSFER_OPTIONS: [(&str, &str, &str); 13] = [
     (
         TO,
         "URL",
-        "The store to write the entries to: embedded[:PATH] | kubernetes:[NAMESPACE] | etcd://HOST:PORT[,...]/PREFIX. \
-         No gateway may use it during the import",
+        "The store: embedded[:PATH] | kubernetes:[NAMESPACE] | etcd://HOST:PORT[,...]/PREFIX. No gateway may use it \
+         while it is written to",
     ),
     (
         TO_OPTIONS.authorities,

@@ -20,6 +20,11 @@ pub(super) fn mismatch(value: &Json, place: &str, wanted: &str) -> String {
     format!("json: cannot unmarshal {kind} into Go {place} of type {wanted}")
 }
 
+/// The name of a field as Go compares it: in any case, where the Kelvin sign is a `k`, and the long s an `s`.
+pub(super) fn field_name(name: &str) -> String {
+    name.to_lowercase().replace('\u{17f}', "s")
+}
+
 /// The fields of an object; `None` where it is `null`.
 pub(super) fn object(
     value: Json,

@@ -29,14 +29,15 @@ pub(super) fn v3() -> Reply {
     Reply::json(StatusCode::NOT_IMPLEMENTED, body)
 }
 
-/// A change of users, of roles or of `enable`.
+/// A change of users, of roles or of `enable`. Go's client shows the sentence of a 409, as etcd's own refusals have it; of a 501 it
+/// says that the cluster is unavailable.
 pub(super) fn auth() -> Reply {
     let text = "kubekv keeps no etcd users and roles: what clients may do is said by the policy of the gateway (--policy)";
-    Reply::message(StatusCode::NOT_IMPLEMENTED, text)
+    Reply::message(StatusCode::CONFLICT, text)
 }
 
-/// A change of the member list.
+/// A change of the member list, refused with the same status.
 pub(super) fn members() -> Reply {
     let text = "kubekv has no etcd members to add, change or remove";
-    Reply::message(StatusCode::NOT_IMPLEMENTED, text)
+    Reply::message(StatusCode::CONFLICT, text)
 }

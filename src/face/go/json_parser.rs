@@ -71,14 +71,12 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Json, String> {
-        if depth > DEEPEST {
-            return Err("exceeded max depth".to_owned());
-        }
         self.values += 1;
         if self.values > MAX_VALUES {
             return Err(format!("more than {MAX_VALUES} values"));
         }
         match self.peek_past_space() {
+            Some(b'{' | b'[') if depth > DEEPEST => self.wrong("exceeded max depth"),
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
             Some(b'"') => Ok(Json::Text(self.text()?)),
@@ -373,8 +371,11 @@ mod tests {
         }
         assert_eq!(
             first_value("[".repeat(1_000_000).as_bytes()),
-            Err("exceeded max depth".to_owned())
+            Err("invalid character '[' exceeded max depth".to_owned())
         );
+        let deep = |brackets: usize| format!("{}1{}", "[".repeat(brackets), "]".repeat(brackets));
+        assert!(first_value(deep(DEEPEST + 1).as_bytes()).is_ok());
+        assert!(first_value(deep(DEEPEST + 2).as_bytes()).is_err());
     }
 
     #[test]

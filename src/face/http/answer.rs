@@ -121,9 +121,16 @@ fn push_status(out: &mut BytesMut, version: Version, status: StatusCode) {
     });
     out.extend_from_slice(status.as_str().as_bytes());
     out.extend_from_slice(b" ");
-    let reason = status.canonical_reason().unwrap_or("status code");
-    out.extend_from_slice(reason.as_bytes());
+    out.extend_from_slice(reason(status).as_bytes());
     out.extend_from_slice(b"\r\n");
+}
+
+/// The words for a status as Go has them, up to 1.19 and later.
+fn reason(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
+        _ => status.canonical_reason().unwrap_or("status code"),
+    }
 }
 
 /// Appends a header in Go's spelling, with a capital at the start of each word: scripts and some clients compare names by
@@ -248,6 +255,19 @@ mod tests {
         let (text, shape, _) = head(facts(Version::Http11), &answer);
         assert!(!text.contains("Content-Length"));
         assert_eq!(shape, Shape::Nothing);
+    }
+
+    #[test]
+    fn words_for_a_status_are_gos() {
+        for (status, line) in [
+            (404, "HTTP/1.1 404 Not Found\r\n"),
+            (413, "HTTP/1.1 413 Request Entity Too Large\r\n"),
+        ] {
+            let mut answer = Response::new(Body::empty());
+            *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+            let (text, ..) = head(facts(Version::Http11), &answer);
+            assert!(text.starts_with(line), "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ const PRIVATE_DOMAINS: [&str; 5] = ["localhost", "local", "internal", "svc", "ho
 pub struct AllowedHosts(Arc<[String]>);
 
 impl AllowedHosts {
-    /// These names, without ports; `*.DOMAIN` stands for every name in a domain.
+    /// These names, without ports; `*.DOMAIN` stands for DOMAIN and every name in it.
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         Self(names.into_iter().collect())
     }
@@ -119,6 +119,7 @@ mod tests {
             "KV.example.com:8500",
             "kv.example.com.",
             "a.b.lab.example",
+            "lab.example",
         ] {
             assert!(hosts.allows(host), "{host}");
         }

@@ -65,7 +65,7 @@ impl SessionBody {
         let fields = json_decoder::object(body, "value", GO_TYPE)?;
         let mut lock_delay = Json::Null;
         for (name, value) in fields.into_iter().flatten() {
-            match name.to_lowercase().as_str() {
+            match json_decoder::field_name(&name).as_str() {
                 "name" => set_text(&mut self.name, value, "Name", "string")?,
                 "node" => set_text(&mut self.node, value, "Node", "string")?,
                 "behavior" => {
@@ -89,7 +89,10 @@ impl SessionBody {
                     let default = self.checks.take();
                     self.checks = strings(value, default, "Checks", "types.CheckID")?;
                 }
-                "servicechecks" => self.service_checks = service_checks(value)?,
+                "servicechecks" => {
+                    let before = self.service_checks.take();
+                    self.service_checks = service_checks(value, before)?;
+                }
                 // The server assigns these; where a client sends them, Consul checks no more than their type.
                 "id" => set_text(&mut String::new(), value, "ID", "string")?,
                 "createindex" | "modifyindex" => {
@@ -171,17 +174,22 @@ fn strings(
     Ok(Some(strings))
 }
 
-fn service_checks(value: Json) -> Result<Option<Vec<ServiceCheck>>, String> {
+/// A list decoded over the one that was there before, as that of strings.
+fn service_checks(
+    value: Json,
+    before: Option<Vec<ServiceCheck>>,
+) -> Result<Option<Vec<ServiceCheck>>, String> {
     let place = place("ServiceChecks");
     let Some(items) = json_decoder::array(value, &place, "[]structs.ServiceCheck")? else {
         return Ok(None);
     };
     let mut checks = Vec::with_capacity(items.len());
+    let mut before = before.into_iter().flatten();
     for item in items {
-        let mut check = ServiceCheck::default();
+        let mut check = before.next().unwrap_or_default();
         let fields = json_decoder::object(item, &place, "structs.ServiceCheck")?;
         for (name, value) in fields.into_iter().flatten() {
-            match name.to_lowercase().as_str() {
+            match json_decoder::field_name(&name).as_str() {
                 "id" => set_text(&mut check.id, value, "ServiceChecks.ID", "string")?,
                 "namespace" => {
                     let field = "ServiceChecks.Namespace";

@@ -156,6 +156,21 @@ mod tests {
     }
 
     #[test]
+    fn fields_are_named_in_any_case_and_decoded_over_themselves() {
+        let body = "{\"Loc\u{212a}Delay\":\"0s\",\"NAME\":\"a\",\"name\":null}";
+        assert_eq!(
+            (session(body).lock_delay, session(body).name),
+            (0, "a".to_owned())
+        );
+        for body in [
+            "{\"\u{17f}ervicechecks\":[{\"ID\":\"x\"}]}",
+            r#"{"ServiceChecks":[{"ID":"x"}],"serviceChecks":[{"Namespace":"n"}]}"#,
+        ] {
+            assert_eq!(error_text(body), "Missing check 'x' registration", "{body}");
+        }
+    }
+
+    #[test]
     fn null_in_a_list_of_checks_keeps_the_default() {
         for body in [
             r#"{"NodeChecks":[null]}"#,

@@ -76,6 +76,20 @@ impl TxnParseError {
 }
 
 impl TxnOp {
+    /// One of which no field was sent.
+    fn empty() -> Self {
+        Self {
+            verb: String::new(),
+            key: Key::user(""),
+            content: ValueAndFlags {
+                value: Bytes::new(),
+                flags: 0,
+            },
+            index: 0,
+            session: String::new(),
+        }
+    }
+
     /// Whether the verb writes. A verb that Consul does not have counts as a read.
     pub(super) fn writes(&self) -> bool {
         matches!(
@@ -131,9 +145,9 @@ fn parse_item(item: Json) -> Result<TxnItem, String> {
     let mut entry = None;
     let mut other = None;
     for (name, value) in fields {
-        let what = match name.to_lowercase().as_str() {
+        let what = match json_decoder::field_name(&name).as_str() {
             "kv" => {
-                entry = parse_entry(value)?;
+                entry = parse_entry(value, entry)?;
                 continue;
             }
             "node" => "nodes",
@@ -152,25 +166,20 @@ fn parse_item(item: Json) -> Result<TxnItem, String> {
     })
 }
 
-fn parse_entry(value: Json) -> Result<Option<TxnOp>, String> {
+/// Parses an operation on entries. Where the field was there before, Go decodes into the operation that it has by then.
+fn parse_entry(value: Json, before: Option<TxnOp>) -> Result<Option<TxnOp>, String> {
     let Some(fields) = json_decoder::object(value, "struct field TxnOp.KV", "api.KVTxnOp")? else {
         return Ok(None);
     };
-    let mut key = String::new();
-    let mut op = TxnOp {
-        verb: String::new(),
-        key: Key::user(""),
-        content: ValueAndFlags {
-            value: Bytes::new(),
-            flags: 0,
-        },
-        index: 0,
-        session: String::new(),
-    };
+    let mut op = before.unwrap_or_else(TxnOp::empty);
     for (name, value) in fields {
-        match name.to_lowercase().as_str() {
+        match json_decoder::field_name(&name).as_str() {
             "verb" => set_text(&mut op.verb, value, "Verb", "api.KVOp")?,
-            "key" => set_text(&mut key, value, "Key", "string")?,
+            "key" => {
+                if let Some(key) = json_decoder::text(value, &place("Key"), "string")? {
+                    op.key = Key::user(key);
+                }
+            }
             "value" => op.content.value = parse_value(value)?,
             "flags" => set_number(&mut op.content.flags, &value, "Flags")?,
             "index" => set_number(&mut op.index, &value, "Index")?,
@@ -179,7 +188,6 @@ fn parse_entry(value: Json) -> Result<Option<TxnOp>, String> {
             _ => return Err(unknown_field(&name)),
         }
     }
-    op.key = Key::user(key);
     Ok(Some(op))
 }
 
@@ -257,6 +265,46 @@ mod tests {
         );
         assert!(ops.iter().all(|op| op.content.value == "hi"));
         assert!(ops[0].writes() && !ops[1].writes());
+    }
+
+    #[test]
+    fn a_field_that_comes_twice_is_decoded_over_itself() {
+        for (body, verb, key) in [
+            (r#"[{"KV":{"Verb":"get"},"kv":{"Key":"a"}}]"#, "get", "a"),
+            (
+                r#"[{"KV":{"Verb":"get","Key":"a"},"KV":{"Verb":"set"}}]"#,
+                "set",
+                "a",
+            ),
+            (
+                r#"[{"KV":{"Verb":"get","Key":"a"},"KV":null,"KV":{"Key":"b"}}]"#,
+                "",
+                "b",
+            ),
+            (
+                r#"[{"KV":{"Verb":"get","Key":"a","Key":null}}]"#,
+                "get",
+                "a",
+            ),
+            (
+                r#"[{"\u212av":{"Ver\u0062":"get","\u212aey":"a"}}]"#,
+                "get",
+                "a",
+            ),
+        ] {
+            let ops = parse(body.as_bytes(), 16).unwrap();
+            let op = ops.first().unwrap();
+            assert_eq!(
+                (op.verb.as_str(), &op.key),
+                (verb, &Key::user(key)),
+                "{body}"
+            );
+        }
+        assert!(
+            parse(br#"[{"KV":{"Verb":"get"},"KV":null}]"#, 16)
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

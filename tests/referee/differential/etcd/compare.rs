@@ -249,7 +249,7 @@ fn rule(
         let error: Option<Value> = serde_json::from_slice(&answer.body).ok();
         error.and_then(|error| error["errorCode"].as_u64())
     };
-    if own.status == 501 && !request.path.starts_with("/v2/keys") {
+    if matches!(own.status, 409 | 501) && !request.path.starts_with("/v2/keys") {
         return Some(Verdict::Allowed("refused by name"));
     }
     if request.method == "OPTIONS" && real.status == 200 && own.status == 405 {
