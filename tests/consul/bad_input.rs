@@ -272,6 +272,34 @@ async fn a_write_with_dots_in_its_path_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_path_without_its_last_slash_is_not_taken_for_the_one_with_it() {
+    let gateway = Gateway::start().await;
+    gateway.set("a", "1").await;
+    for (method, path) in [
+        ("DELETE", "/v1/kv?recurse"),
+        ("DELETE", "/v1//kv?recurse"),
+        ("PUT", "/v1/session/destroy"),
+        ("OPTIONS", "/v1/kv"),
+    ] {
+        let answer = gateway.ask(method, path, &[], b"").await;
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (400, ""),
+            "{path}"
+        );
+        assert!(
+            answer.text().contains("never acted on"),
+            "{}",
+            answer.text()
+        );
+    }
+    assert_eq!(gateway.get("kv/?keys").await.text(), r#"["a"]"#);
+    let answer = gateway.ask("GET", "/v1/kv?keys&x=y", &[], b"").await;
+    let location = answer.header("location");
+    assert_eq!((answer.status, location), (301, "/v1/kv/?keys&x=y"));
+}
+
+#[tokio::test]
 async fn a_read_with_dots_in_its_path_is_redirected_as_go_does() {
     let gateway = Gateway::start().await;
     gateway.set("app/a", "1").await;

@@ -57,6 +57,35 @@ async fn the_catalog_has_one_node_with_a_service_and_a_check() {
 }
 
 #[tokio::test]
+async fn options_of_the_catalog_are_read_as_consul_reads_them() {
+    let gateway = Gateway::start().await;
+    let no_segments = "Network segments are not supported in this version of Consul";
+    let no_truth = "Invalid value for ?passing";
+    for (path, status, text) in [
+        ("health/service/none?passing", 200, "[]"),
+        ("health/service/none?passing=F", 200, "[]"),
+        ("health/service/none?passing=x", 400, no_truth),
+        ("health/service/?passing=x", 400, "Missing service name"),
+        ("agent/members?segment=x", 500, no_segments),
+        ("agent/members?segment=_all&wan=1", 200, "null"),
+        (
+            "agent/members?segment=x&wan=1",
+            400,
+            "Cannot provide a segment with wan=true",
+        ),
+        ("catalog/datacenters?wait=x&index=x", 200, r#"["dc1"]"#),
+        (
+            "catalog/datacenters?max_stale=x",
+            400,
+            r#"Invalid max_stale value "x""#,
+        ),
+    ] {
+        let answer = gateway.get(path).await;
+        assert_eq!((answer.status, answer.text()), (status, text), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn unimplemented_endpoints_are_refused_by_name() {
     let gateway = Gateway::start().await;
     for (method, path) in [

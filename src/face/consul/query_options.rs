@@ -22,14 +22,20 @@ pub(super) struct QueryOptions {
 impl QueryOptions {
     /// Parses them in Consul's order, so that of several errors the client gets the same one.
     pub(super) fn parse(request: &ApiRequest<'_>) -> Result<Self, Reply> {
-        let consistency = parse_consistency(&request.query)?;
-        check_cache_control(&request.parts.headers)?;
+        let consistency = Self::parse_consistency(request)?;
         let (index, wait) = parse_wait(&request.query)?;
         Ok(Self {
             index,
             wait,
             consistency,
         })
+    }
+
+    /// Parses those of a read that never blocks, and ignores `index` and `wait`; returns the consistency mode.
+    pub(super) fn parse_consistency(request: &ApiRequest<'_>) -> Result<&'static str, Reply> {
+        let consistency = parse_consistency(&request.query)?;
+        check_cache_control(&request.parts.headers)?;
+        Ok(consistency)
     }
 }
 

@@ -227,22 +227,26 @@ static BY_PATTERN: LazyLock<HashMap<&'static [u8], &'static Row>> =
     LazyLock::new(|| ROWS.iter().map(|row| (row.0.as_bytes(), row)).collect());
 
 impl<'a> Route<'a> {
-    /// The route of a clean path: the longest pattern that matches, as in Go's multiplexer. Where none does, a path
-    /// that lacks only the slash at its end matches the pattern with it; Consul would redirect it there.
+    /// The route of a clean path: the longest pattern that matches, as in Go's multiplexer.
     pub(super) fn of(path: &'a [u8]) -> Option<Self> {
         if let Some(row) = BY_PATTERN.get(path) {
             return Some(Self::new(row, b""));
         }
         let within = path.get(..MAX_PATTERN.min(path.len())).unwrap_or(path);
         let slashes = within.iter().enumerate().rev();
-        let ends = slashes.filter_map(|(at, byte)| (*byte == b'/').then_some(at + 1));
-        let mut prefixes = ends.filter_map(|end| {
+        let mut ends = slashes.filter_map(|(at, byte)| (*byte == b'/').then_some(at + 1));
+        ends.find_map(|end| {
             let (pattern, rest) = path.split_at_checked(end)?;
             Some(Self::new(BY_PATTERN.get(pattern)?, rest))
-        });
-        prefixes
-            .next()
-            .or_else(|| Some(Self::new(BY_PATTERN.get(&[path, b"/"].concat()[..])?, b"")))
+        })
+    }
+
+    /// The pattern that a clean path lacks only the slash at its end to match.
+    pub(super) fn missing_slash(path: &[u8]) -> Option<&'static str> {
+        if path.len() >= MAX_PATTERN {
+            return None;
+        }
+        Some(BY_PATTERN.get(&[path, b"/"].concat()[..])?.0)
     }
 
     fn new((pattern, methods, endpoint): &'static Row, rest: &'a [u8]) -> Self {
@@ -267,7 +271,6 @@ mod tests {
     fn longest_pattern_wins() {
         assert_eq!(pattern("/v1/kv/a/b"), Some(("/v1/kv/", &b"a/b"[..])));
         assert_eq!(pattern("/v1/kv/"), Some(("/v1/kv/", &b""[..])));
-        assert_eq!(pattern("/v1/kv"), Some(("/v1/kv/", &b""[..])));
         assert_eq!(
             pattern("/v1/acl/policy"),
             Some(("/v1/acl/policy", &b""[..]))
@@ -281,6 +284,22 @@ mod tests {
         let deep = format!("/v1/kv/{}", "a/".repeat(100_000));
         assert_eq!(pattern(&deep).unwrap().0, "/v1/kv/");
         assert_eq!(pattern("/"), None);
+    }
+
+    #[test]
+    fn a_path_without_its_slash_is_no_endpoint() {
+        for (path, missing) in [
+            ("/v1/kv", Some("/v1/kv/")),
+            ("/v1/session/info", Some("/v1/session/info/")),
+            ("/v1/kvs", None),
+            ("/v1/session/list", None),
+            ("", None),
+        ] {
+            assert_eq!(Route::missing_slash(path.as_bytes()), missing, "{path}");
+            assert!(missing.is_none() || pattern(path).is_none(), "{path}");
+        }
+        let long = "/a".repeat(500_000);
+        assert_eq!(Route::missing_slash(long.as_bytes()), None);
     }
 
     /// What an endpoint asks of the rights of its caller.

@@ -51,7 +51,9 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
             let reply = Reply::bad_request("400 Bad Request");
             return plain(reply.header(header::CONNECTION, close));
         }
-        Err(PathError::Dots(path)) => return without_dots(&parts.method, &path, &target),
+        Err(PathError::Dots(path)) => {
+            return redirected(&parts.method, &path, &target, unsupported::dots());
+        }
     };
     // A CONNECT that names a host has no path: there is no such page.
     if target.path.is_empty() {
@@ -61,7 +63,7 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
         return plain(Reply::text(StatusCode::OK, "Consul Agent"));
     }
     let Some(route) = Route::of(&path) else {
-        return plain(Reply::empty(StatusCode::NOT_FOUND));
+        return without_route(&parts.method, &path, &target);
     };
     let mut form = BodyForm {
         pretty: false,
@@ -107,14 +109,27 @@ async fn authenticate(
     authenticated.map_err(commit_error::not_authenticated)
 }
 
-/// The answer to a path with dots.
-fn without_dots(method: &Method, path: &[u8], target: &RequestTarget) -> Response {
-    // A redirect has the path twice, and escaped.
+/// The answer to a path that leads to no endpoint.
+fn without_route(method: &Method, path: &[u8], target: &RequestTarget) -> Response {
+    match Route::missing_slash(path) {
+        None => plain(Reply::empty(StatusCode::NOT_FOUND)),
+        // `DELETE /v1/kv?recurse` would empty the store if it were taken for `/v1/kv/`.
+        Some(pattern) => {
+            let refusal = unsupported::missing_slash(pattern);
+            redirected(method, pattern.as_bytes(), target, refusal)
+        }
+    }
+}
+
+/// Consul's redirect of a read to the clean path; this refusal of a write, which a client that follows would make to a path
+/// that it did not name.
+fn redirected(method: &Method, path: &[u8], target: &RequestTarget, refusal: Reply) -> Response {
+    // A redirect has path and query twice, and escaped.
     if !Weight::of_bytes(path.len() + target.query().len()).is_small() {
-        return plain(unsupported::dots());
+        return plain(refusal);
     }
     let redirect = go::redirect_to_clean(method, path, target.query.as_deref());
-    redirect.unwrap_or_else(|| plain(unsupported::dots()))
+    redirect.unwrap_or_else(|| plain(refusal))
 }
 
 /// An answer that no endpoint gave: never compressed.
@@ -159,7 +174,7 @@ async fn dispatch(request: &ApiRequest<'_>, route: Route<'_>, body: Body) -> Res
         Endpoint::SessionNode => session::node::serve(request).await,
         Endpoint::SessionList => session::list::serve(request).await,
         Endpoint::AgentSelf => Ok(agent::agent_self::serve(request)),
-        Endpoint::AgentMembers => Ok(agent::members::serve(request)),
+        Endpoint::AgentMembers => agent::members::serve(request),
         Endpoint::AgentChecks => agent::checks::serve(request),
         Endpoint::AgentServices => agent::services::serve(request),
         Endpoint::StatusLeader => status::leader::serve(request),

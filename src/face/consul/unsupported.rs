@@ -32,6 +32,14 @@ pub(super) fn dots() -> Reply {
     )
 }
 
+/// A path that lacks only the slash at its end, with a method that is not redirected.
+pub(super) fn missing_slash(pattern: &str) -> Reply {
+    let text = format!(
+        "a path without the slash at the end of {pattern} is never acted on by kubekv; send the path that is meant"
+    );
+    Reply::bad_request(text)
+}
+
 /// 404 in the words of Go's multiplexer.
 pub(super) fn no_page() -> Reply {
     let nosniff = HeaderValue::from_static("nosniff");

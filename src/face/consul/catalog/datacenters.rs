@@ -7,7 +7,7 @@ use crate::face::go::json_writer::push_strings;
 
 /// Answers with the only datacenter.
 pub(in crate::face::consul) fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
-    QueryOptions::parse(request)?;
+    QueryOptions::parse_consistency(request)?;
     let mut body = Vec::new();
     push_strings(&mut body, [&request.face.datacenter]);
     Ok(Reply::json(body))
