@@ -42,8 +42,10 @@ pub struct ProvenAccount {
     pub credential: Option<Arc<str>>,
 }
 
-/// Whose the secrets of a request are, as far as others say so whose word ends or begins while the same policy and the same file are
-/// in force. It is found out each time that somebody asks: nothing that is known outlives it, and nothing is known for want of it.
+/// Whose the secrets of a request are, as far as others say so.
+///
+/// Their word ends or begins while the same policy and the same file are in force. So it is found out each time that somebody asks:
+/// nothing that is known outlives it, and nothing is known for want of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VouchedFor {
     /// The `ServiceAccount` that the cluster says.
