@@ -385,7 +385,10 @@ fn examples_of_the_documentation_print_what_is_shown() {
             }
         }
         for (words, printed) in examples {
-            let is_file = |word: &str| word.ends_with(".toml") || word.ends_with(".crt");
+            let is_file = |word: &str| {
+                let end = word.rsplit_once('.').map(|(_, end)| end);
+                matches!(end, Some("toml" | "crt"))
+            };
             let named = words.iter().map(|word| {
                 if is_file(word) {
                     files.path(word)

@@ -21,7 +21,10 @@ async fn read_all(client: &mut Client, reads: Vec<MultiOperation>) -> Result<usi
 async fn one_request_reads_no_more_than_64_mebibytes() {
     let face = Face::in_memory().await;
     let mut client = Client::connect(face.address).await;
-    client.create("/long", &[b'x'; 900_000], 0).await.unwrap();
+    client
+        .create("/long", &vec![b'x'; 900_000], 0)
+        .await
+        .unwrap();
     let data = MultiOperation::GetData(watchable("/long", false));
     let too_much = Err(ErrorCode::MarshallingError);
     assert_eq!(
@@ -52,8 +55,14 @@ async fn a_read_is_refused_where_its_client_has_no_more_memory_and_a_change_is_a
     });
     let face = face.await;
     let mut client = Client::connect(face.address).await;
-    client.create("/long", &[b'x'; 150_000], 0).await.unwrap();
-    client.create("/short", &[b'x'; 50_000], 0).await.unwrap();
+    client
+        .create("/long", &vec![b'x'; 150_000], 0)
+        .await
+        .unwrap();
+    client
+        .create("/short", &vec![b'x'; 50_000], 0)
+        .await
+        .unwrap();
     let refused = client.get("/long", true).await;
     assert_eq!(refused.err(), Some(ErrorCode::Throttled));
     assert_eq!(

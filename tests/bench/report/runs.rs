@@ -283,8 +283,15 @@ fn the_real_servers_are_measured_beside_kubekv() {
     let directory = tempfile::tempdir().unwrap();
     // Each group takes a minute: with one, every server is started, loaded and asked for its costs.
     let part = ["--quick", "--only", "primitives/create"];
-    let done = with_components(directory.path(), &part);
-    assert_eq!(done.code, 0, "{done:?}");
+    // On a busy disk an etcd lets requests time out, and a cell fails: the same command goes on with it.
+    for _again in 0..3 {
+        let done = with_components(directory.path(), &part);
+        assert_eq!(done.code, 0, "{done:?}");
+        let mut cells = read(directory.path()).cells.into_values();
+        if cells.all(|cell| cell.failed.is_none()) {
+            break;
+        }
+    }
     let record = complete(directory.path());
     assert_eq!(record.cells.len(), 9, "one of each deployment");
     let asked = record.cells["primitives/create/kubekv-on-etcd/etcd2"]
