@@ -1,7 +1,5 @@
 //! The credentials' file, and what puts it in force.
 
-use std::fs::File;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,17 +20,10 @@ impl FileUser for CredentialUse {
     const MAX_BYTES: usize = CredentialTable::MAX_BYTES;
 
     /// Hashes of passwords can be tried out by whoever has them.
-    fn check(file: &File) -> Result<(), String> {
-        let metadata = file.metadata().map_err(|error| error.to_string())?;
-        let mode = metadata.permissions().mode() & 0o777;
-        let by_others = mode & 0o007;
-        if by_others == 0 {
-            return Ok(());
-        }
-        Err(format!(
-            "its mode {mode:o} lets every user of this machine use it: chmod o= does not (defaultMode: 0440 of a Secret)"
-        ))
-    }
+    const NOT_FOR_OTHERS: (u32, &'static str) = (
+        0o007,
+        "use it: chmod o= does not (defaultMode: 0440 of a Secret)",
+    );
 
     fn put_in_force(&self, text: &str) -> Result<(), String> {
         let table = CredentialTable::parse(text).map_err(|error| error.to_string())?;

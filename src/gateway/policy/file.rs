@@ -1,7 +1,5 @@
 //! The policy's file, and what puts it in force.
 
-use std::fs::File;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,16 +20,7 @@ impl FileUser for PolicyUse {
     const MAX_BYTES: usize = Policy::MAX_BYTES;
 
     /// Who may write it may do everything.
-    fn check(file: &File) -> Result<(), String> {
-        let metadata = file.metadata().map_err(|error| error.to_string())?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o002 == 0 {
-            return Ok(());
-        }
-        Err(format!(
-            "its mode {mode:o} lets every user of this machine change it: chmod o-w does not"
-        ))
-    }
+    const NOT_FOR_OTHERS: (u32, &'static str) = (0o002, "change it: chmod o-w does not");
 
     fn put_in_force(&self, text: &str) -> Result<(), String> {
         let policy = Policy::parse(text).map_err(|error| error.to_string())?;
@@ -83,6 +72,7 @@ fn warnings(policy: &Policy) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 

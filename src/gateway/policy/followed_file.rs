@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,9 +26,20 @@ pub(super) trait FileUser: fmt::Debug + Send + Sync + 'static {
     /// The longest file, in bytes.
     const MAX_BYTES: usize;
 
+    /// What a mode must not give every user of the machine, and the end of the sentence that refuses it.
+    const NOT_FOR_OTHERS: (u32, &'static str);
+
     /// Whether the file may be read: what is wrong with it besides its text.
-    fn check(_file: &File) -> Result<(), String> {
-        Ok(())
+    fn check(file: &File) -> Result<(), String> {
+        let (forbidden, why) = Self::NOT_FOR_OTHERS;
+        let metadata = file.metadata().map_err(|error| error.to_string())?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & forbidden == 0 {
+            return Ok(());
+        }
+        Err(format!(
+            "its mode {mode:o} lets every user of this machine {why}"
+        ))
     }
 
     /// Puts a text in force.
