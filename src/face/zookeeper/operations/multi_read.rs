@@ -49,18 +49,36 @@ pub(super) fn multi_read(
     Ok(Reply::Multi(MultiReply(results)))
 }
 
+/// One of the reads, with its path.
+#[derive(Clone, Copy)]
+pub(super) enum PartRead<'a> {
+    Data(&'a str),
+    Children(&'a str),
+}
+
+impl<'a> PartRead<'a> {
+    /// `None` for an operation that writes or compares, of which none is decoded among reads.
+    pub(super) fn of(operation: &'a MultiOperation) -> Option<Self> {
+        match operation {
+            MultiOperation::GetData(request) => Some(Self::Data(&request.path)),
+            MultiOperation::GetChildren(request) => Some(Self::Children(&request.path)),
+            MultiOperation::Create(_)
+            | MultiOperation::Create2(_)
+            | MultiOperation::CreateContainer(_)
+            | MultiOperation::CreateTtl(_)
+            | MultiOperation::Delete(_)
+            | MultiOperation::SetData(_)
+            | MultiOperation::Check(_) => None,
+        }
+    }
+}
+
 /// About how many nodes one of the reads reads.
 pub(super) fn nodes_of_part(view: &View, read: &MultiOperation) -> usize {
-    match read {
-        MultiOperation::GetChildren(request) => nodes_of_children(view, &request.path),
-        MultiOperation::GetData(request) => nodes_of_data(view, &request.path),
-        MultiOperation::Create(_)
-        | MultiOperation::Create2(_)
-        | MultiOperation::CreateContainer(_)
-        | MultiOperation::CreateTtl(_)
-        | MultiOperation::Delete(_)
-        | MultiOperation::SetData(_)
-        | MultiOperation::Check(_) => 0,
+    match PartRead::of(read) {
+        Some(PartRead::Children(path)) => nodes_of_children(view, path),
+        Some(PartRead::Data(path)) => nodes_of_data(view, path),
+        None => 0,
     }
 }
 
@@ -81,17 +99,10 @@ pub(super) fn nodes_of_data(view: &View, path: &str) -> usize {
 }
 
 fn one(reading: &mut Reading<'_>, read: &MultiOperation) -> MultiResult {
-    let reply = match read {
-        MultiOperation::GetData(request) => get_data(reading, &request.path),
-        MultiOperation::GetChildren(request) => get_children(reading, &request.path, false),
-        // None of them is decoded.
-        MultiOperation::Create(_)
-        | MultiOperation::Create2(_)
-        | MultiOperation::CreateContainer(_)
-        | MultiOperation::CreateTtl(_)
-        | MultiOperation::Delete(_)
-        | MultiOperation::SetData(_)
-        | MultiOperation::Check(_) => Err(ErrorCode::MarshallingError),
+    let reply = match PartRead::of(read) {
+        Some(PartRead::Data(path)) => get_data(reading, path),
+        Some(PartRead::Children(path)) => get_children(reading, path, false),
+        None => Err(ErrorCode::MarshallingError),
     };
     match reply {
         Ok(Reply::Data(data, stat)) => MultiResult::Data(DataReply {

@@ -4,14 +4,14 @@ use super::exists::exists;
 use super::get_acl::get_acl;
 use super::get_children::get_children;
 use super::get_data::get_data;
-use super::multi_read::{multi_read, nodes_of_children, nodes_of_data, nodes_of_part};
+use super::multi_read::{PartRead, multi_read, nodes_of_children, nodes_of_data, nodes_of_part};
 use super::reading::{ReadOutcome, Reading, demand_of_children, demand_of_node, demand_of_watch};
 use super::reply::Reply;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::watch_table::WatchMode;
 use crate::model::Verb;
 use crate::space::{Demand, View};
-use crate::wire::zookeeper::{ErrorCode, MultiOperation, MultiRequest, NodePath, WatchablePath};
+use crate::wire::zookeeper::{ErrorCode, MultiRequest, NodePath, WatchablePath};
 
 /// An operation that reads nodes.
 #[derive(Clone, Debug)]
@@ -59,18 +59,10 @@ impl ReadRequest {
             Self::Children(request) | Self::Children2(request) => vec![one(Verb::List, request)],
             Self::Multi(MultiRequest(all)) => all
                 .iter()
-                .filter_map(|read| match read {
-                    MultiOperation::GetData(request) => Some((Verb::Read, request.path.clone())),
-                    MultiOperation::GetChildren(request) => {
-                        Some((Verb::List, request.path.clone()))
-                    }
-                    MultiOperation::Create(_)
-                    | MultiOperation::Create2(_)
-                    | MultiOperation::CreateContainer(_)
-                    | MultiOperation::CreateTtl(_)
-                    | MultiOperation::Delete(_)
-                    | MultiOperation::SetData(_)
-                    | MultiOperation::Check(_) => None,
+                .filter_map(PartRead::of)
+                .map(|read| match read {
+                    PartRead::Data(path) => (Verb::Read, path.to_owned()),
+                    PartRead::Children(path) => (Verb::List, path.to_owned()),
                 })
                 .collect(),
         }
@@ -80,14 +72,9 @@ impl ReadRequest {
     pub(in crate::face::zookeeper) fn demands(&self) -> Vec<Demand> {
         let node = |path: &str| ZnodePath::of_read(path).map(|path| demand_of_node(&path));
         let children = |path: &str| ZnodePath::of_read(path).map(|path| demand_of_children(&path));
-        let of_part = |read: &MultiOperation| {
-            if let MultiOperation::GetChildren(request) = read {
-                children(&request.path)
-            } else if let MultiOperation::GetData(request) = read {
-                node(&request.path)
-            } else {
-                None
-            }
+        let of_part = |read| match read {
+            PartRead::Children(path) => children(path),
+            PartRead::Data(path) => node(path),
         };
         let reads: Vec<Demand> = match self {
             Self::Exists(request) | Self::Data(request) => {
@@ -97,7 +84,11 @@ impl ReadRequest {
             Self::Children(request) | Self::Children2(request) => {
                 children(&request.path).into_iter().collect()
             }
-            Self::Multi(MultiRequest(all)) => all.iter().filter_map(of_part).collect(),
+            Self::Multi(MultiRequest(all)) => all
+                .iter()
+                .filter_map(PartRead::of)
+                .filter_map(of_part)
+                .collect(),
         };
         let watches = self.watches().into_iter();
         let watches = watches.map(|(path, mode)| demand_of_watch(&path, mode));
