@@ -273,11 +273,12 @@ impl Host {
                 let _made = self.discovery.make_dir(&nodes).await;
             }
             let mut watch = self.discovery.watch_tree(nodes.clone());
-            while watch.next().await.is_ok() {
-                self.has_listed_nodes.send_replace(true);
-                self.store_is_back.notify_waiters();
-            }
+            let mut list = watch.next().await;
             self.has_listed_nodes.send_replace(true);
+            while list.is_ok() {
+                self.store_is_back.notify_waiters();
+                list = watch.next().await;
+            }
             sleep(self.options.heartbeat).await;
         }
     }
