@@ -1,7 +1,7 @@
 //! `CommitStates`: the entries before and after a commit, from which the fate of nodes is derived for a caller who sees a part.
 //!
-//! Whether a commit created or deleted a node depends on the other entries beneath that node. For such a caller only those count
-//! that it may watch: hidden entries neither keep a node alive nor create one.
+//! A commit creates or deletes a node depending on the other entries beneath it. For such a caller only those count that it may
+//! watch: hidden entries neither keep a node alive nor create one.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
