@@ -43,13 +43,22 @@ fn read_to_end(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&received).into_owned()
 }
 
+/// The index that Consul's face returns with an answer; none while nobody leads.
+fn index_if_led(gateway: &Running, request: &str) -> Option<u64> {
+    let answer = ask(gateway.consul, request).to_lowercase();
+    let mut lines = answer.lines();
+    let index = lines.find_map(|line| line.strip_prefix("x-consul-index: "))?;
+    Some(index.parse().unwrap())
+}
+
 /// The index that Consul's face returns with an answer.
 fn index(gateway: &Running, request: &str) -> u64 {
-    let answer = ask(gateway.consul, request).to_lowercase();
-    let line = answer
-        .lines()
-        .find_map(|line| line.strip_prefix("x-consul-index: "));
-    line.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
+    let mut index = None;
+    until("an index", || {
+        index = index_if_led(gateway, request);
+        index.is_some()
+    });
+    index.unwrap()
 }
 
 fn writes_are_held_while_etcd_elects(component: &str) {
@@ -217,6 +226,17 @@ fn until_read(gateways: [&Running; 2]) {
     until("both know a leader", || gateways.iter().all(knows_a_leader));
 }
 
+/// The gateway that leads, once one does: either of two may lose leadership while etcd is away.
+fn leader_of<'a>(gateways: [&'a Running; 2]) -> &'a Running {
+    let mut leader = None;
+    until("a gateway leads", || {
+        let mut gateways = gateways.into_iter();
+        leader = gateways.find(|gateway| state(gateway) == "ok");
+        leader.is_some()
+    });
+    leader.unwrap()
+}
+
 /// Two gateways notice that `restore` set etcd back to an earlier state.
 fn restored_backup_is_noticed(
     mut members: Members,
@@ -227,32 +247,26 @@ fn restored_backup_is_noticed(
     let first = start(&store, "first", &[]);
     until_ready(&first);
     let second = start(&store, "second", &[]);
+    let both = [&first, &second];
     put(&first, "k", "old");
     back_up(&mut members);
-    until("writes are accepted again", || {
-        first.run(&["put", "k", "new"]).code == 0
-    });
-    put(&first, "lost", "v");
-    until_read([&first, &second]);
-    let shown = [&first, &second].map(|gateway| {
-        if state(gateway) == "ok" {
-            index(gateway, "GET /v1/kv/k")
-        } else {
-            0
-        }
-    });
-    let shown = shown[0].max(shown[1]);
-    let leader = if state(&first) == "ok" {
-        &first
-    } else {
-        &second
-    };
-    let waits = send(
-        leader.consul,
-        &format!("GET /v1/kv/k?index={shown}&wait=600s"),
-    );
-    until("parked", || {
-        metric(leader, "kubekv_face_in_flight{face=\"consul\"}") == 1
+    for key in ["k", "lost"] {
+        until("writes are accepted again", || {
+            leader_of(both).run(&["put", key, "new"]).code == 0
+        });
+    }
+    until_read(both);
+    let parked = |gateway: &Running| metric(gateway, "kubekv_face_in_flight{face=\"consul\"}") == 1;
+    let (mut shown, mut waits) = (0, None);
+    until("a poll is parked at a leader", || {
+        let leader = leader_of(both);
+        let Some(index) = index_if_led(leader, "GET /v1/kv/k") else {
+            return false;
+        };
+        let poll = format!("GET /v1/kv/k?index={index}&wait=600s");
+        (shown, waits) = (index, Some(send(leader.consul, &poll)));
+        until("parked", || parked(leader) || state(leader) != "ok");
+        parked(leader)
     });
     // The gateways look only when etcd is past its old revision: revisions alone do not reveal the restore.
     first.signal(Signal::STOP);
@@ -265,22 +279,17 @@ fn restored_backup_is_noticed(
     first.signal(Signal::CONT);
     second.signal(Signal::CONT);
     // The waiting client gets the current entries, or must resync.
-    let answer = read_to_end(waits);
+    let answer = read_to_end(waits.unwrap());
     assert!(!answer.contains("bmV3"), "{answer}");
-    let ready = || {
-        [&first, &second]
-            .into_iter()
-            .find(|gateway| state(gateway) == "ok")
-    };
-    until("a gateway leads", || {
-        ready().is_some_and(|gateway| get(gateway, "k").as_deref() == Some("old"))
+    until("the restored value is read", || {
+        let read = leader_of(both).run(&["get", "k", "--raw"]);
+        read.code == 0 && read.text().trim_end() == "old"
     });
-    let leader = ready().unwrap();
-    assert_eq!(get(leader, "lost"), None);
-    let now = index(leader, "GET /v1/kv/k");
+    assert_eq!(get(leader_of(both), "lost"), None);
+    let now = index(leader_of(both), "GET /v1/kv/k");
     assert!(now > shown, "{now} comes after {shown} was shown");
-    put(leader, "k", "newer");
-    assert!(index(leader, "GET /v1/kv/k") > now);
+    put(leader_of(both), "k", "newer");
+    assert!(index(leader_of(both), "GET /v1/kv/k") > now);
     for gateway in [first, second] {
         assert_eq!(gateway.stop().code, 0);
     }
