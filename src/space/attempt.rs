@@ -15,7 +15,7 @@ use super::decision::{ChangeAnswer, Decided};
 use super::draft::Draft;
 use super::entered::Entered;
 use super::keyspace::{ChangeError, Committed, Keyspace};
-use super::pending::{PendingCommits, PendingSnapshot};
+use super::pending::PendingSnapshot;
 use super::read_write_set::ReadWriteSet;
 use super::renewal::Renewal;
 use crate::model::{Caller, Key, Proposal};
@@ -123,8 +123,7 @@ impl Keyspace {
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
-        let nothing_pending = PendingCommits::default();
-        let base = PendingSnapshot::new(&entered.durable, &nothing_pending);
+        let base = PendingSnapshot::of_durable(&entered.durable);
         let place = (turn.place(), true);
         let (decided, set) = self.decide(caller, base, decide, place, &mut turn.asked);
         match decided {
@@ -185,8 +184,7 @@ impl Keyspace {
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let durable = self.inner.applier.current();
-        let nothing_pending = PendingCommits::default();
-        let base = PendingSnapshot::new(&durable, &nothing_pending);
+        let base = PendingSnapshot::of_durable(&durable);
         let place = (turn.place(), false);
         match self.decide(caller, base, decide, place, &mut turn.asked).0 {
             Decided::TooWide => Attempt::TooWide,

@@ -233,48 +233,64 @@ fn growth(commit: &Commit) -> i64 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PendingSnapshot<'a> {
     durable: &'a Snapshot,
-    pending: &'a PendingCommits,
+    /// `None` where a decision rests on durable entries alone.
+    pending: Option<&'a PendingCommits>,
 }
 
 impl<'a> PendingSnapshot<'a> {
     /// Lays commits over a snapshot; those that are in it were forgotten by [`PendingCommits::settle`].
     pub(crate) fn new(durable: &'a Snapshot, pending: &'a PendingCommits) -> Self {
-        Self { durable, pending }
+        Self {
+            durable,
+            pending: Some(pending),
+        }
+    }
+
+    /// A snapshot with nothing laid over it.
+    pub(crate) fn of_durable(durable: &'a Snapshot) -> Self {
+        Self {
+            durable,
+            pending: None,
+        }
+    }
+
+    fn pending_revision(self) -> u64 {
+        self.pending.map_or(0, |pending| pending.revision)
     }
 
     /// The last revision that anything decided on it comes after.
     pub(crate) fn revision(self) -> u64 {
-        self.durable.revision.max(self.pending.revision)
+        self.durable.revision.max(self.pending_revision())
     }
 
     /// Whether all of it is durable.
     pub(crate) fn is_durable(self) -> bool {
-        self.durable.revision >= self.pending.revision
+        self.durable.revision >= self.pending_revision()
     }
 
     /// About how much memory the entries take, in bytes.
     pub(crate) fn bytes(self) -> u64 {
-        self.durable
-            .bytes
-            .saturating_add_signed(self.pending.growth)
+        let growth = self.pending.map_or(0, |pending| pending.growth);
+        self.durable.bytes.saturating_add_signed(growth)
     }
 
     /// Whether any entry may have an access list.
     pub(crate) fn has_lists(self) -> bool {
-        self.pending.listed > 0 || self.durable.has_lists()
+        self.pending.is_some_and(|pending| pending.listed > 0) || self.durable.has_lists()
     }
 
     /// The keys of a range whose entries have an access list, or may have one.
     pub(crate) fn listed_in(self, range: &KeyRange) -> Vec<&'a Key> {
-        let pending = self.pending.entries.range(range.bounds());
+        let pending = self.pending_in(range.bounds());
         let durable = self.durable.listed_in(range);
         durable.chain(pending.map(|(key, _)| key)).collect()
     }
 
     /// The entry of a key.
     pub(crate) fn get(self, key: &Key) -> Option<&'a Arc<Entry>> {
-        if !self.pending.entries.is_empty()
-            && let Some(own) = self.pending.entries.get(key)
+        if let Some(pending) = self.pending
+            && !pending.entries.is_empty()
+            && let Some(own) = pending.entries.get(key)
         {
             return own.entry.as_ref();
         }
@@ -283,19 +299,27 @@ impl<'a> PendingSnapshot<'a> {
 
     /// The counts of a directory.
     pub(crate) fn directory(self, path: &str) -> Directory {
-        let own = self.pending.directories.counts.get(path);
+        let own = self
+            .pending
+            .and_then(|pending| pending.directories.counts.get(path));
         own.map_or_else(|| self.durable.directory(path), |(directory, _)| *directory)
+    }
+
+    /// What is laid over the entries within bounds that are not empty.
+    fn pending_in(self, bounds: (Bound<Key>, Bound<Key>)) -> impl Iterator<Item = Overlaid<'a>> {
+        let pending = self.pending.into_iter();
+        pending.flat_map(move |pending| pending.range(bounds.clone()))
     }
 
     /// The entries within bounds that are not empty.
     pub(crate) fn range(self, bounds: (Bound<Key>, Bound<Key>)) -> Scan<'a> {
-        let pending = self.pending.range(bounds.clone());
+        let pending = self.pending_in(bounds.clone());
         overlay(Box::new(self.durable.entries.range(bounds)), pending)
     }
 
     /// The same, without the entries that no tree can show. Only pending ones of those cost anything.
     pub(crate) fn nodes(self, bounds: (Bound<Key>, Bound<Key>)) -> Scan<'a> {
-        let pending = self.pending.range(bounds.clone());
+        let pending = self.pending_in(bounds.clone());
         let pending = pending.filter(|(key, _)| key.node().is_some());
         overlay(Box::new(self.durable.entries.shown_range(bounds)), pending)
     }
@@ -318,9 +342,10 @@ impl<'a> PendingSnapshot<'a> {
         most: usize,
         belongs: impl Fn(&Attrs) -> bool,
     ) -> Vec<Key> {
-        let pending = &self.pending.entries;
-        let durable = durable.filter(|key| !pending.contains_key(key));
-        let own = pending.iter().filter(|(_, own)| {
+        let is_pending = |key: &Key| self.pending.is_some_and(|pending| pending.changes(key));
+        let durable = durable.filter(|key| !is_pending(key));
+        let pending = self.pending.into_iter().flat_map(|own| &own.entries);
+        let own = pending.filter(|(_, own)| {
             let attrs = own.entry.as_ref().map(|entry| entry.attrs());
             attrs.is_some_and(&belongs)
         });

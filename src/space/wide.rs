@@ -9,7 +9,7 @@ use super::change_turn::ChangeTurn;
 use super::decision::{Decided, DecidedWhere};
 use super::draft::Draft;
 use super::keyspace::Keyspace;
-use super::pending::{PendingCommits, PendingSnapshot};
+use super::pending::PendingSnapshot;
 use super::read_write_set::{Effect, ReadWriteSet};
 use crate::model::{Caller, Commit};
 
@@ -23,8 +23,7 @@ impl Keyspace {
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let durable = self.inner.applier.current();
-        let nothing_pending = PendingCommits::default();
-        let base = PendingSnapshot::new(&durable, &nothing_pending);
+        let base = PendingSnapshot::of_durable(&durable);
         let place = (DecidedWhere::Anywhere, true);
         let (decided, set) =
             off_worker(|| self.decide(caller, base, decide, place, &mut turn.asked));

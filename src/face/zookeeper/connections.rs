@@ -35,17 +35,16 @@ pub(super) struct SessionHold {
     connections: Arc<Connections>,
     number: u64,
     session: ClientSessionId,
-    /// Ready when another connection has taken the session up.
-    pub(super) moved: oneshot::Receiver<()>,
 }
 
 impl Connections {
-    /// Gives a session to a connection; the one that had it must end.
+    /// Gives a session to a connection; the one that had it must end. The receiver is ready when another connection has taken the
+    /// session up.
     pub(super) fn hold(
         self: &Arc<Self>,
         session: ClientSessionId,
         counters: &Arc<ConnectionCounters>,
-    ) -> SessionHold {
+    ) -> (SessionHold, oneshot::Receiver<()>) {
         let (moves, moved) = oneshot::channel();
         let open = &mut *self.0.lock();
         let number = open.next;
@@ -61,12 +60,12 @@ impl Connections {
             // One that has just ended needs no word.
             let _ended = moves.send(());
         }
-        SessionHold {
+        let hold = SessionHold {
             connections: Arc::clone(self),
             number,
             session,
-            moved,
-        }
+        };
+        (hold, moved)
     }
 
     /// The counters of each, oldest first.
@@ -108,15 +107,15 @@ mod tests {
         let session = ClientSession::for_tests([7; 8]);
         let peer = "127.0.0.1:1".parse().unwrap();
         let counters = Arc::new(ConnectionCounters::new(peer, &session));
-        let mut first = all.hold(session.id, &counters);
-        assert!(first.moved.try_recv().is_err());
-        let mut second = all.hold(session.id, &counters);
-        assert_eq!(first.moved.try_recv(), Ok(()));
+        let (first, mut moved) = all.hold(session.id, &counters);
+        assert!(moved.try_recv().is_err());
+        let (second, mut moved_again) = all.hold(session.id, &counters);
+        assert_eq!(moved.try_recv(), Ok(()));
         counters.totals().receive(2);
         // Both have the same counters here, with the request for the session.
         drop(first);
         assert_eq!((all.all().len(), all.totals().received), (1, 6));
-        assert!(second.moved.try_recv().is_err());
+        assert!(moved_again.try_recv().is_err());
         drop(second);
         assert_eq!((all.all().len(), all.totals().received), (0, 6));
         assert!(all.0.lock().by_session.is_empty());

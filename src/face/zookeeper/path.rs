@@ -21,7 +21,16 @@ pub(crate) struct InvalidPath;
 
 /// Whether a node can have this name: the last segment of its path.
 pub(crate) fn is_name(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..") && segment.chars().all(is_allowed)
+    !matches!(segment, "" | "." | "..") && (is_plain(segment) || segment.chars().all(is_allowed))
+}
+
+/// Whether it is all of ASCII's printable characters, as most names are. All bytes are looked at, which takes less than to find the first
+/// that is not.
+fn is_plain(segment: &str) -> bool {
+    let printable = |byte: u8| matches!(byte, b' '..=b'~');
+    segment
+        .bytes()
+        .fold(true, |all, byte| all & printable(byte))
 }
 
 /// Java sees a character above U+FFFF as two surrogates, which are refused.

@@ -1,6 +1,7 @@
 //! Connections: frames in and out, from the greeting to the end.
 
 mod answers;
+mod endings;
 mod events;
 mod gathered;
 mod greeting;
@@ -8,6 +9,7 @@ mod labels;
 mod lane;
 mod opening;
 mod output;
+mod seldom;
 mod served;
 mod transfer;
 mod turns;

@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
+use super::endings::{EndCause, EndSources, Endings};
 use super::events::Events;
 use super::gathered::GatheredCreates;
 use super::labels::label;
@@ -16,7 +17,7 @@ use super::lane::{Lane, RequestTicket};
 use super::opening::{Opening, frame};
 use super::output::{FrameOutput, KEPT_BYTES};
 use super::transfer::{poll_transfer, transfer};
-use crate::face::server::{Connection, RequestInFlight, ServerContext, Stopping, Stream};
+use crate::face::server::{Connection, RequestInFlight, ServerContext, Stream};
 use crate::face::zookeeper::acl::ConnectionIdentities;
 use crate::face::zookeeper::audit;
 use crate::face::zookeeper::connections::SessionHold;
@@ -26,8 +27,8 @@ use crate::face::zookeeper::face::Face;
 use crate::face::zookeeper::session::{ClientSession, SessionTimeout};
 use crate::face::zookeeper::znode::zxid;
 use crate::fairness::{Cost, Reservation};
-use crate::model::{Caller, Commit, Flow, KeyRange};
-use crate::space::{Interrupted, Watch};
+use crate::model::{Caller, Flow, KeyRange};
+use crate::space::Interrupted;
 use crate::wire::zookeeper::{
     ClientRequest, ConnectRequest, ConnectResponse, LONGEST_REQUEST, OpCode, append_ping,
     decode_request, take_frame,
@@ -65,10 +66,9 @@ pub(super) struct ServedConnection {
     stream: Stream,
     input: BytesMut,
     server: Arc<ServerContext>,
-    stopping: Stopping,
-    hold: SessionHold,
-    /// Of the lease's record: it reports the end of the session.
-    lease: Watch,
+    endings: Endings,
+    /// Until its watches end here.
+    _hold: SessionHold,
     /// Of what is kept of what the client sent, where that is much.
     kept: Option<Reservation>,
     renewed: Instant,
@@ -119,9 +119,15 @@ impl ServedConnection {
         output.frames().extend(frame(response)?);
         let counters = Arc::new(ConnectionCounters::new(peer, &session));
         // From here on another connection that takes the session up ends this one.
-        let hold = face.connections.hold(session.id, &counters);
+        let (hold, moved) = face.connections.hold(session.id, &counters);
         let record = KeyRange::Exact(session.record.clone());
         let lease = face.space.watch(&Caller::System, vec![record]);
+        let endings = Endings::new(EndSources {
+            moved,
+            lease: Some(lease),
+            record: session.record.clone(),
+            stopping: Some(stopping),
+        });
         Ok(Self {
             identities: Arc::new(ConnectionIdentities::new(peer.ip())),
             lane: Lane::default(),
@@ -141,9 +147,8 @@ impl ServedConnection {
             stream,
             input,
             server,
-            stopping,
-            hold,
-            lease,
+            endings,
+            _hold: hold,
             kept: None,
         })
     }
@@ -204,23 +209,20 @@ impl ServedConnection {
             return Ok(());
         }
         let is_open = self.phase == ConnectionPhase::Open;
-        let may_end = matches!(self.phase, ConnectionPhase::Open | ConnectionPhase::Reading);
         let reads = self.lane.has_room() && !self.output.is_full() && self.reads_requests();
         let wants_answers = !self.output.is_full();
+        let ends_when_idle = self.endings.is_stopping();
         let is_idle = self.lane.is_idle() && self.output.is_empty();
         tokio::select! {
             biased;
-            _moved = &mut self.hold.moved => Err(Ended),
-            lease = self.lease.next(), if may_end => {
-                self.follow_lease(lease.ok().as_deref())
-            }
+            cause = self.endings.next() => self.follow_ending(cause),
             progress = self.lane.progress(wants_answers) => self.follow(progress),
             moved = transfer(&mut self.stream, &mut self.input, &mut self.output, reads), if !self.is_gone => {
                 self.is_gone = moved.is_err();
                 Ok(())
             }
             () = self.events.filled(), if is_open && wants_answers => self.send_events(),
-            () = self.stopping.wait(), if is_idle => Err(Ended),
+            () = std::future::ready(()), if is_idle && ends_when_idle => Err(Ended),
         }
     }
 
@@ -260,13 +262,18 @@ impl ServedConnection {
         }
     }
 
-    /// Ends the connection if the session has ended.
-    fn follow_lease(&self, commit: Option<&Commit>) -> Result<(), Ended> {
-        let goes_on = match commit {
-            Some(commit) => commit.entry(&self.session.record).is_some(),
-            None => false,
+    fn follow_ending(&self, cause: EndCause) -> Result<(), Ended> {
+        let is_closed = match self.phase {
+            ConnectionPhase::Open | ConnectionPhase::Reading => false,
+            // Its client closed the session, and gets the answer.
+            ConnectionPhase::Closing | ConnectionPhase::Ending => true,
         };
-        if goes_on { Ok(()) } else { Err(Ended) }
+        match cause {
+            EndCause::Moved => Err(Ended),
+            EndCause::SessionEnded if !is_closed => Err(Ended),
+            // It ends when nothing of its client is on the way.
+            EndCause::SessionEnded | EndCause::Stopping => Ok(()),
+        }
     }
 
     /// Sends the events that a view shows now.
