@@ -1,8 +1,9 @@
 //! `Endings`: what ends a connection whatever its client does.
 
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::oneshot;
 
-use super::seldom::Seldom;
 use crate::face::server::Stopping;
 use crate::model::Key;
 use crate::space::Watch;
@@ -21,7 +22,9 @@ pub(super) enum EndCause {
 /// What may end a connection, each once.
 #[derive(Debug)]
 pub(super) struct Endings {
-    next: Seldom<(EndCause, EndSources)>,
+    /// One future, in a set that polls it only after it was woken itself. A connection is polled several times for each request, and
+    /// what may end it hardly ever happens: to poll that each time costs locks and places in lists of waiters.
+    next: FuturesUnordered<BoxFuture<'static, (EndCause, EndSources)>>,
     is_stopping: bool,
 }
 
@@ -40,20 +43,22 @@ pub(super) struct EndSources {
 impl Endings {
     pub(super) fn new(sources: EndSources) -> Self {
         Self {
-            next: Seldom::new(sources.next()),
+            next: [sources.next().boxed()].into_iter().collect(),
             is_stopping: false,
         }
     }
 
     /// Waits for the next of them. Safe to drop and call again.
     pub(super) async fn next(&mut self) -> EndCause {
-        let (cause, sources) = (&mut self.next).await;
-        self.next = Seldom::new(sources.next());
+        let Some((cause, sources)) = self.next.next().await else {
+            return std::future::pending().await;
+        };
+        self.next.push(sources.next().boxed());
         self.is_stopping |= cause == EndCause::Stopping;
         cause
     }
 
-    /// Whether the gateway is stopping, as far as that was told.
+    /// Whether the gateway is stopping, as far as was observed.
     pub(super) fn is_stopping(&self) -> bool {
         self.is_stopping
     }

@@ -9,7 +9,6 @@ mod labels;
 mod lane;
 mod opening;
 mod output;
-mod seldom;
 mod served;
 mod transfer;
 mod turns;
