@@ -69,6 +69,7 @@ pub(crate) fn round(row: &str, rate: f64, p50_us: f64) -> RoundRecord {
             }),
             watch: None,
             docker: None,
+            idle: None,
             not_sent: 0,
             longest_gap_ms: 0.0,
             limited_by: None,
