@@ -9,6 +9,7 @@ mod runs;
 use std::collections::BTreeMap;
 
 use kubekv::bench::field::Deployment;
+use kubekv::bench::idle::{IdleKind, IdleSummary};
 use kubekv::bench::measure::Latencies;
 use kubekv::bench::report::{
     ClientResult, DockerSummary, LatencySummary, LoadSummary, Machine, OperationResult, RunResult,
@@ -78,6 +79,17 @@ pub(crate) fn round(row: &str, rate: f64, p50_us: f64) -> RoundRecord {
     }
 }
 
+/// A thousand idle clients that take so many bytes.
+fn idle(row: &str, bytes: u64) -> IdleSummary {
+    let kinds = [IdleKind::Session, IdleKind::Connection];
+    IdleSummary {
+        kind: kinds.into_iter().find(|kind| kind.name() == row).unwrap(),
+        open: 1_000,
+        resident_bytes_before: Some(1 << 20),
+        resident_bytes_idle: Some((1 << 20) + bytes),
+    }
+}
+
 /// Each cell of a plan, with its stage and group.
 pub(crate) fn cells(plan: &ReportPlan) -> Vec<(&PlanStage, &PlanGroup, Deployment)> {
     let mut all = Vec::new();
@@ -103,6 +115,10 @@ pub(crate) fn measured(level: ReportLevel, factor: f64) -> ReportRecord {
                 hosts: if is_kubekv { 1_600 } else { 400 },
                 ..DockerSummary::default()
             });
+            if group.command == LoadCommand::Idle {
+                let taken = format!("{:.0}", 4_000_000.0 / factor);
+                round.result.idle = Some(idle(&group.row, taken.parse().unwrap()));
+            }
             round
         });
         let mut cell = CellRecord {
