@@ -10,6 +10,7 @@ pub mod docker;
 pub mod etcd3;
 pub mod field;
 pub mod http;
+pub mod idle;
 pub mod keys;
 pub mod measure;
 pub mod operation;

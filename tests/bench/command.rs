@@ -120,9 +120,13 @@ fn results_in_files_are_merged_and_compared() {
 }
 
 /// Commands that are refused, and what the message names.
-const NONSENSE: [(&str, &str); 39] = [
+const NONSENSE: [(&str, &str); 43] = [
     ("get consul://192.0.2.1:8500", "--allow-remote"),
     ("docker etcd2://192.0.2.1:2379", "--allow-remote"),
+    ("idle zk://192.0.2.1:2181 --sessions 1", "--allow-remote"),
+    ("idle HERE", "--connections"),
+    ("idle HERE --connections 1 --sessions 1", "--sessions"),
+    ("idle HERE --sessions 1 --pid 4294967295", "--pid"),
     ("poll zk://192.0.2.1:2181", "--allow-remote"),
     ("fill etcd3://192.0.2.1:2379", "--allow-remote"),
     ("get http://127.0.0.1:1", "want consul://"),
@@ -225,8 +229,9 @@ fn a_server_that_does_not_answer_is_not_reached() {
     assert!(nobody.text().contains("failed: connection: "), "{nobody:?}");
     assert!(nobody.err.contains("answered no operation"), "{nobody:?}");
     // Keys come first.
-    for command in ["get", "poll", "fill"] {
-        let done = run(&["bench", command, "consul://127.0.0.1:9"]);
+    for command in ["get", "poll", "fill", "idle --sessions=1"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let done = run(&[&["bench"], &words[..], &["consul://127.0.0.1:9"]].concat());
         assert_eq!((done.code, done.text()), (3, ""), "{done:?}");
         assert!(done.err.contains("cannot write the keys"), "{done:?}");
     }
@@ -307,6 +312,7 @@ fn every_command_has_help() {
         "mix",
         "watch",
         "poll",
+        "idle",
         "docker",
         "fill",
         "merge",

@@ -88,6 +88,12 @@ impl Gateway {
         self.runtime.block_on(asking)
     }
 
+    /// An answer of its etcd face.
+    pub(crate) fn etcd(&self, target: &str) -> Answer {
+        let asking = request(self.etcd, "GET", target, &[], b"");
+        self.runtime.block_on(asking)
+    }
+
     /// The number of keys with a prefix.
     pub(crate) fn count(&self, prefix: &str) -> usize {
         let answer = self.consul(&format!("/v1/kv/{prefix}?keys"));

@@ -9,6 +9,7 @@ mod failover;
 mod fake;
 mod gateway;
 mod hostile;
+mod idle;
 mod open_loop;
 mod operations;
 mod pipeline;

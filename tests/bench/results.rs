@@ -32,6 +32,7 @@ fn result(latencies_ms: impl IntoIterator<Item = u64>) -> RunResult {
         server: None,
         watch: None,
         docker: None,
+        idle: None,
         not_sent: 1,
         longest_gap_ms: 5.0,
         limited_by: None,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::key_path::key_path;
 use super::reach::Reach;
-use super::{Consistency, Failure, HeldLock, Outcome};
+use super::{Consistency, Failure, HeldLock, IDLE_TTL, Outcome};
 use crate::bench::http::{HttpRequest, HttpResponse};
 use crate::bench::target::LoadTarget;
 
@@ -17,6 +17,9 @@ const WAIT: Duration = Duration::from_secs(600);
 
 /// The wait for a lock that another session holds.
 const LOCK_WAIT: &str = "60s";
+
+/// The TTL of the session that locks are taken with, in seconds.
+const LOCK_TTL: u32 = 3_600;
 
 /// A client of Consul's HTTP API.
 #[derive(Debug)]
@@ -205,14 +208,26 @@ impl ConsulClient {
         })
     }
 
-    /// The session of this client. Its TTL, an hour, ends one that was left behind.
+    /// Creates a session that nobody renews.
+    pub async fn open_session(&mut self) -> Result<Outcome, Failure> {
+        let response = self.create_session(IDLE_TTL).await?;
+        Ok(outcome(&response))
+    }
+
+    async fn create_session(&mut self, ttl: u32) -> Result<HttpResponse, Failure> {
+        let body = format!(
+            r#"{{"Name":"kubekv bench","LockDelay":"0s","Behavior":"delete","TTL":"{ttl}s"}}"#
+        );
+        let request = HttpRequest::with_body("PUT", "/v1/session/create", body.as_bytes());
+        self.reach.expect(&request).await
+    }
+
+    /// The session of this client. Its TTL ends one that was left behind.
     async fn session(&mut self) -> Result<String, Failure> {
         if let Some(session) = &self.session {
             return Ok(session.clone());
         }
-        let body = br#"{"Name":"kubekv bench","LockDelay":"0s","Behavior":"delete","TTL":"3600s"}"#;
-        let request = HttpRequest::with_body("PUT", "/v1/session/create", body);
-        let response = self.reach.expect(&request).await?;
+        let response = self.create_session(LOCK_TTL).await?;
         let bad = || Failure::BadAnswer("a session without an ID".to_owned());
         let created: serde_json::Value =
             serde_json::from_slice(&response.text()?).map_err(|_| bad())?;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::event_stream::EventStream;
 use super::key_path::key_path;
 use super::reach::Reach;
-use super::{Consistency, Failure, HeldLock, Outcome};
+use super::{Consistency, Failure, HeldLock, IDLE_TTL, Outcome};
 use crate::bench::http::{HttpRequest, HttpResponse};
 use crate::bench::target::LoadTarget;
 
@@ -162,6 +162,13 @@ impl Etcd2Client {
         let target = format!("{}?prevIndex={index}", path(key));
         let request = HttpRequest::new("DELETE", &target);
         self.reach.expect(&request).await.map(|_done| ())
+    }
+
+    /// Writes a key that ends by itself: version 2 has no sessions, and its clients keep such keys alive.
+    pub async fn open_session(&mut self, key: &str) -> Result<Outcome, Failure> {
+        let (target, form) = (path(key), format!("value=session&ttl={IDLE_TTL}"));
+        self.count(&HttpRequest::with_form("PUT", &target, &form))
+            .await
     }
 
     /// Waits for the next change of a key. The first call returns at once, with the index to wait from.

@@ -28,6 +28,9 @@ pub enum Consistency {
     Default,
 }
 
+/// The TTL of a session that stays idle, in seconds: it ends by itself soon after it was measured.
+pub const IDLE_TTL: u32 = 120;
+
 /// A lock that is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeldLock {

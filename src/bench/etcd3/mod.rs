@@ -12,6 +12,7 @@ mod list;
 mod lock;
 mod place;
 mod put;
+mod session;
 mod watch;
 
 pub use client::Etcd3Client;

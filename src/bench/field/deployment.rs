@@ -78,6 +78,19 @@ impl System {
         }
     }
 
+    /// Whether a second gateway can take over.
+    pub fn has_standby(self) -> bool {
+        match self {
+            Self::KubekvOnEtcd | Self::KubekvOnKubernetes => true,
+            Self::KubekvEmbedded
+            | Self::Consul
+            | Self::Etcd2
+            | Self::ZooKeeper
+            | Self::Etcd3
+            | Self::ApiServer => false,
+        }
+    }
+
     /// Whether it is kubekv.
     pub fn is_kubekv(self) -> bool {
         match self {

@@ -1,14 +1,17 @@
 //! kubekv as a server of the field.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::credentials::{self, LayerOptions};
 use super::error::FieldError;
 use super::etcd;
 use super::kubernetes;
 use super::layer::SecurityLayer;
-use super::program::FieldProgram;
+use super::program::{FieldProgram, FoundProgram};
+use super::repeated_command::RepeatedCommand;
 use super::running::{FieldPlace, RunningDeployment};
+use super::standby::{GatewayPair, GatewayStart};
 use crate::bench::target::TargetProtocol;
 
 /// Starts kubekv on its embedded store.
@@ -59,7 +62,7 @@ pub(super) fn on_kubernetes(
     Ok(running)
 }
 
-/// Starts kubekv with the one face that is measured.
+/// Starts kubekv with the one face that is measured. Of a store that several gateways share, a second one can be started.
 fn serve(
     place: &mut FieldPlace<'_>,
     protocol: TargetProtocol,
@@ -68,30 +71,85 @@ fn serve(
     layer: LayerOptions,
 ) -> Result<RunningDeployment, FieldError> {
     let program = place.find(FieldProgram::Kubekv)?;
-    let address = place.address()?;
-    let of = |face: TargetProtocol| {
-        if face == protocol {
-            address.clone()
+    let is_shared = !store.starts_with("embedded:");
+    let served = ServedStore {
+        program: &program,
+        protocol,
+        store,
+        kubeconfig,
+        options: &layer.serve,
+    };
+    let (command, first) = served.gateway(place, "kubekv", is_shared)?;
+    let target = first.target.clone();
+    let mut running = place.run(
+        "kubekv",
+        command,
+        program.version.clone(),
+        target,
+        layer.access,
+    )?;
+    if is_shared {
+        let (_command, other) = served.gateway(place, "kubekv-2", is_shared)?;
+        running.pair = Some(GatewayPair {
+            running: first,
+            other,
+        });
+    }
+    Ok(running)
+}
+
+/// What each gateway of a store serves.
+struct ServedStore<'a> {
+    program: &'a FoundProgram,
+    protocol: TargetProtocol,
+    store: &'a str,
+    kubeconfig: Option<&'a Path>,
+    options: &'a [String],
+}
+
+impl ServedStore<'_> {
+    /// The command of a gateway, and how it is started again. One of several says at its admin port whether it stands by.
+    fn gateway(
+        &self,
+        place: &mut FieldPlace<'_>,
+        name: &'static str,
+        is_shared: bool,
+    ) -> Result<(Command, GatewayStart), FieldError> {
+        let address = place.address()?;
+        let admin = if is_shared {
+            place.address()?
         } else {
             "off".to_owned()
+        };
+        let of = |face: TargetProtocol| {
+            if face == self.protocol {
+                address.clone()
+            } else {
+                "off".to_owned()
+            }
+        };
+        // Loads come from one address, and so would those of other servers be limited.
+        let arguments = [
+            ["--store", self.store],
+            ["--consul", &of(TargetProtocol::Consul)],
+            ["--etcd", &of(TargetProtocol::Etcd2)],
+            ["--zookeeper", &of(TargetProtocol::ZooKeeper)],
+            ["--admin", &admin],
+            ["--log-level", "warn"],
+            ["--consul-connections-per-address", "0"],
+        ];
+        let mut command = place.launcher.command(&self.program.path);
+        command.arg("serve").args(arguments.as_flattened());
+        command.args(self.options);
+        if let Some(path) = self.kubeconfig {
+            command.env("KUBECONFIG", path);
         }
-    };
-    // Loads come from one address, and so would those of other servers be limited.
-    let arguments = [
-        ["--store", store],
-        ["--consul", &of(TargetProtocol::Consul)],
-        ["--etcd", &of(TargetProtocol::Etcd2)],
-        ["--zookeeper", &of(TargetProtocol::ZooKeeper)],
-        ["--admin", "off"],
-        ["--log-level", "warn"],
-        ["--consul-connections-per-address", "0"],
-    ];
-    let mut command = place.launcher.command(&program.path);
-    command.arg("serve").args(arguments.as_flattened());
-    command.args(&layer.serve);
-    if let Some(path) = kubeconfig {
-        command.env("KUBECONFIG", path);
+        let start = GatewayStart {
+            name,
+            target: format!("{}://{address}", self.protocol.scheme()),
+            admin,
+            command: RepeatedCommand::of(&command),
+        };
+        Ok((command, start))
     }
-    let target = format!("{}://{address}", protocol.scheme());
-    place.run("kubekv", command, program.version, target, layer.access)
 }

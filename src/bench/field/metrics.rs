@@ -1,16 +1,8 @@
 //! The requests that an etcd was asked, as its metrics count them.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-/// How long it has to answer.
-const LIMIT: Duration = Duration::from_secs(5);
-
-/// The most bytes of its answer.
-const MOST: u64 = 16 << 20;
+use super::plain_get::plain_get;
 
 /// What an etcd was asked and sent so far, by all of its clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,15 +16,7 @@ pub struct BackendCounts {
 impl BackendCounts {
     /// The counts of the etcd at HOST:PORT.
     pub fn read(address: &str) -> std::io::Result<Self> {
-        let parsed = address.parse().map_err(std::io::Error::other)?;
-        let mut stream = TcpStream::connect_timeout(&parsed, LIMIT)?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.set_write_timeout(Some(LIMIT))?;
-        let request =
-            format!("GET /metrics HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.take(MOST).read_to_string(&mut answer)?;
+        let answer = plain_get(address, "/metrics")?;
         Ok(Self::parse(&answer))
     }
 

@@ -78,16 +78,26 @@ impl FieldProcess {
         }
     }
 
-    /// Asks it to end, and kills it if it does not.
-    fn end(&mut self) {
+    /// Whether it has ended.
+    pub(super) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends it a signal, unless it has ended.
+    pub(super) fn signal(&mut self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid) {
             // It is this process' child and was not waited for, so the id is still its own.
-            let _gone = kill_process(pid, Signal::TERM);
+            let _gone = kill_process(pid, signal);
         }
+    }
+
+    /// Asks it to end, and kills it if it does not.
+    fn end(&mut self) {
+        self.signal(Signal::TERM);
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
-            if !matches!(self.child.try_wait(), Ok(None)) {
+            if self.has_ended() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -1,9 +1,8 @@
 //! Running deployments: processes that answer.
 
-use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,10 +13,15 @@ use super::launcher::Launcher;
 use super::ports::FieldPorts;
 use super::process::FieldProcess;
 use super::program::{FieldProgram, FoundProgram, Programs};
+use super::repeated_command::RepeatedCommand;
+use super::standby::GatewayPair;
 use crate::bench::measure::ServerProcesses;
 
 /// How long a server has to answer its first request.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The same of one that is started again: it may have a million entries to read.
+pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long a request that asks whether it answers may take.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -27,6 +31,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The prefix of the key that they write.
 const READY: &str = "ready/";
+
+/// The key that they write, which exists in every deployment that answers.
+pub(super) const READY_KEY: &str = "ready/00000000";
 
 /// Where and how a deployment is started.
 #[derive(Debug)]
@@ -57,40 +64,9 @@ pub struct RunningDeployment {
     /// How clients reach it, besides the target: arguments of `kubekv bench`.
     pub access: Vec<String>,
     /// The command of the process that clients ask, to start it again.
-    command: RepeatedCommand,
-}
-
-/// A command that can be run more than once.
-#[derive(Clone, Debug)]
-struct RepeatedCommand {
-    program: OsString,
-    arguments: Vec<OsString>,
-    environment: Vec<(OsString, Option<OsString>)>,
-}
-
-impl RepeatedCommand {
-    fn of(command: &Command) -> Self {
-        let environment = command.get_envs();
-        Self {
-            program: command.get_program().to_owned(),
-            arguments: command.get_args().map(OsStr::to_owned).collect(),
-            environment: environment
-                .map(|(name, value)| (name.to_owned(), value.map(OsStr::to_owned)))
-                .collect(),
-        }
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::null());
-        for (name, value) in &self.environment {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
-    }
+    pub(super) command: RepeatedCommand,
+    /// The two gateways of a shared store, if it is one.
+    pub(super) pair: Option<GatewayPair>,
 }
 
 impl FieldPlace<'_> {
@@ -135,7 +111,7 @@ impl FieldPlace<'_> {
             access: &access,
             scratch: &self.directory,
         };
-        question.until_answered(&mut process)?;
+        question.until_answered(&mut process, PATIENCE)?;
         Ok(RunningDeployment {
             target,
             version,
@@ -144,6 +120,7 @@ impl FieldPlace<'_> {
             metrics: None,
             access,
             command: repeated,
+            pair: None,
         })
     }
 }
@@ -157,8 +134,12 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    fn until_answered(&self, process: &mut FieldProcess) -> Result<(), FieldError> {
-        let until = Instant::now() + PATIENCE;
+    fn until_answered(
+        &self,
+        process: &mut FieldProcess,
+        patience: Duration,
+    ) -> Result<(), FieldError> {
+        let until = Instant::now() + patience;
         loop {
             process.require_alive()?;
             let mut command = self.launcher.command(self.launcher.kubekv());
@@ -174,7 +155,7 @@ impl Question<'_> {
             if Instant::now() >= until {
                 return Err(FieldError::NotReady {
                     name: process.name().to_owned(),
-                    seconds: PATIENCE.as_secs(),
+                    seconds: patience.as_secs(),
                     why: why.trim().to_owned(),
                     output: process.output(),
                 });
@@ -212,7 +193,7 @@ impl RunningDeployment {
             scratch,
         };
         if let Some(process) = self.processes.first_mut() {
-            question.until_answered(process)?;
+            question.until_answered(process, LONG_PATIENCE)?;
         }
         Ok(began.elapsed())
     }

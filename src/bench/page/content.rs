@@ -3,8 +3,8 @@
 use super::bars::{Bar, bars};
 use super::document::{PageDocument, PageRow, PageTable, RowMark};
 use super::tables::{GroupPlace, group_table, lost, main_table, places};
-use super::units::{number, time, whole};
-use super::{carried, differences, method, security, series};
+use super::units::{bytes, number, time, whole};
+use super::{carried, differences, memory, method, security, series};
 use crate::bench::field::{Deployment, System};
 use crate::bench::suite::{GroupFigure, GroupPace, LoadCommand, ReportRecord};
 use crate::bench::target::TargetProtocol;
@@ -118,6 +118,7 @@ fn write_group(place: &GroupPlace<'_>, document: &mut PageDocument) {
             GroupFigure::Rate => ("Operations a second: more is better", number),
             GroupFigure::P50 => ("Median: less is better", time),
             GroupFigure::Hosts => ("Hosts: more is better", whole),
+            GroupFigure::Memory => ("Memory of each: less is better", bytes),
         };
         let title = format!("{}: {caption}", place.group.title);
         document.plot(caption, bars(&title, &drawn, text));
@@ -127,6 +128,8 @@ fn write_group(place: &GroupPlace<'_>, document: &mut PageDocument) {
         LoadCommand::Operation(_)
         | LoadCommand::Wake
         | LoadCommand::Docker
-        | LoadCommand::Restart => group_table(place),
+        | LoadCommand::Restart
+        | LoadCommand::TakeOver(_) => group_table(place),
+        LoadCommand::Idle => memory::idle_table(place),
     });
 }

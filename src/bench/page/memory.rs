@@ -1,11 +1,12 @@
-//! The memory of a deployment for each entry that it holds, and for each watcher that waits.
+//! The memory of a deployment for each entry that it holds, and for each watcher, session and connection.
 
 use super::document::{PageDocument, PageRow, PageTable, RowMark};
 use super::model::GrowthModel;
-use super::tables::{GroupPlace, places};
-use super::units::{bytes, float};
+use super::tables::{GroupPlace, notes, places};
+use super::units::{bytes, float, spread, time};
 use crate::bench::field::Deployment;
-use crate::bench::suite::ReportRecord;
+use crate::bench::idle::IdleKind;
+use crate::bench::suite::{LoadCommand, ReportRecord};
 
 /// The series whose cells show the memory with so many entries.
 const ENTRIES: &str = "entries-get";
@@ -19,7 +20,7 @@ pub(super) fn write(record: &ReportRecord, document: &mut PageDocument) {
     let mut deployments: Vec<Deployment> = Vec::new();
     for place in places
         .iter()
-        .filter(|place| of_series(place, ENTRIES) || of_series(place, WATCHERS))
+        .filter(|place| of_series(place, ENTRIES) || of_series(place, WATCHERS) || is_idle(place))
     {
         for deployment in &place.group.deployments {
             if !deployments.contains(deployment) {
@@ -30,10 +31,12 @@ pub(super) fn write(record: &ReportRecord, document: &mut PageDocument) {
     let rows = deployments.iter().filter_map(|one| row(&places, *one));
     let table = PageTable {
         caption: "An entry: how the resident memory grows with the entries, by least squares. A watcher: what the largest number of them added, \
-                  each with a connection of its own, on ZooKeeper's protocol with a session. A runtime that collects garbage may show its heap's \
+                  each with a connection of its own, on ZooKeeper's protocol with a session. A session, a connection: what many idle ones added. A runtime that collects garbage may show its heap's \
                   growth instead; less than nothing is not shown."
             .to_owned(),
-        columns: ["", "an entry of 256 bytes", "a watcher"].map(str::to_owned).to_vec(),
+        columns: ["", "an entry of 256 bytes", "a watcher", "a session", "a connection"]
+            .map(str::to_owned)
+            .to_vec(),
         rows: rows.collect(),
     };
     if !table.rows.is_empty() {
@@ -63,14 +66,66 @@ fn row(places: &[GroupPlace<'_>], deployment: Deployment) -> Option<PageRow> {
     let watcher = of(WATCHERS)
         .filter_map(|place| waiting(place, deployment))
         .next_back();
+    let idle = |kind: IdleKind| {
+        let mut of = places.iter().filter(|place| is_idle(place));
+        let place = of.find(|place| place.group.row == kind.name())?;
+        Some(place.summary(deployment)?.idle_bytes?.median)
+    };
+    let (session, connection) = (idle(IdleKind::Session), idle(IdleKind::Connection));
+    let found = [entry, watcher, session, connection];
     let shown = |each: Option<f64>| {
         let each = each.filter(|each| *each > 0.0);
         each.map_or_else(|| "-".to_owned(), bytes)
     };
-    (entry.is_some() || watcher.is_some()).then(|| PageRow {
+    let mut cells = vec![deployment.name()];
+    cells.extend(found.map(shown));
+    found.iter().any(Option::is_some).then_some(PageRow {
         mark: RowMark::Plain,
-        cells: vec![deployment.name(), shown(entry), shown(watcher)],
+        cells,
     })
+}
+
+fn is_idle(place: &GroupPlace<'_>) -> bool {
+    place.group.command == LoadCommand::Idle
+}
+
+/// The table of a group of idle sessions or connections.
+pub(super) fn idle_table(place: &GroupPlace<'_>) -> PageTable {
+    let columns = [
+        "",
+        "memory of each",
+        "memory with all",
+        "p50 to open",
+        "notes",
+    ];
+    let row = |deployment: &Deployment| {
+        let name = deployment.name();
+        let (Some(cell), Some(of)) = (place.cell(*deployment), place.summary(*deployment)) else {
+            let mut cells = vec![name, place.missing(*deployment)];
+            cells.resize(columns.len(), String::new());
+            return PageRow {
+                mark: RowMark::Missing,
+                cells,
+            };
+        };
+        let none = || "no more than before".to_owned();
+        PageRow {
+            mark: RowMark::Plain,
+            cells: vec![
+                name,
+                of.idle_bytes.map_or_else(none, |each| spread(each, bytes)),
+                of.resident_bytes
+                    .map_or_else(String::new, |size| bytes(float(size))),
+                spread(of.p50_us, time),
+                notes(cell, &of),
+            ],
+        }
+    };
+    PageTable {
+        caption: place.group.shape.clone(),
+        rows: place.group.deployments.iter().map(row).collect(),
+        columns: columns.map(str::to_owned).to_vec(),
+    }
 }
 
 /// The memory of a watcher of a cell.

@@ -77,7 +77,7 @@ fn row(curve: &Curve, figure: GroupFigure) -> Option<PageRow> {
 fn predict(fit: Fit, points: &[(f64, f64)], size: f64, figure: GroupFigure) -> Option<f64> {
     let turned = |value: f64| match figure {
         GroupFigure::Rate => 1.0 / value.max(f64::MIN_POSITIVE),
-        GroupFigure::P50 | GroupFigure::Hosts => value,
+        GroupFigure::P50 | GroupFigure::Hosts | GroupFigure::Memory => value,
     };
     let points: Vec<(f64, f64)> = points.iter().map(|(x, y)| (*x, turned(*y))).collect();
     fit(&points)?.at(size).map(turned)

@@ -4,7 +4,7 @@ use super::document::{PageDocument, PageRow, PageTable, RowMark};
 use super::lines::{Curve, CurvePlot};
 use super::model::GrowthModel;
 use super::tables::{GroupPlace, places};
-use super::units::{number, of_kind, time, whole};
+use super::units::{bytes, number, of_kind, time, whole};
 use super::{memory, prediction};
 use crate::bench::field::Deployment;
 use crate::bench::suite::{GroupFigure, ReportRecord, Spread};
@@ -34,6 +34,7 @@ pub(super) fn write(record: &ReportRecord, document: &mut PageDocument) {
             GroupFigure::Rate => number,
             GroupFigure::P50 => time,
             GroupFigure::Hosts => whole,
+            GroupFigure::Memory => bytes,
         };
         document.plot("", plot.svg(text));
         document.table(table);

@@ -69,6 +69,7 @@ fn write_ratios(record: &ReportRecord, out: &mut String) -> std::fmt::Result {
             GroupFigure::Rate => "",
             GroupFigure::P50 => ", time",
             GroupFigure::Hosts => ", number",
+            GroupFigure::Memory => ", bytes",
         };
         writeln!(out, "| {}{of} | {} |", place.group.title, cells.join(" | "))?;
     }

@@ -4,8 +4,8 @@ use super::document::{PageRow, PageTable, RowMark};
 use super::units::{bytes, float, number, of_kind, ratios, spread, time};
 use crate::bench::field::{Deployment, System};
 use crate::bench::suite::{
-    CellRecord, CellSummary, CellVerdict, GroupPace, LoadCommand, PlanGroup, PlanStage,
-    ReportRecord, summarize, verdict,
+    CellRecord, CellSummary, CellVerdict, GroupFigure, GroupPace, LoadCommand, PlanGroup,
+    PlanStage, ReportRecord, summarize, verdict,
 };
 
 /// The stage whose groups are of layers of security.
@@ -140,7 +140,15 @@ fn main_row(place: &GroupPlace<'_>, ours: Deployment, theirs: Deployment) -> Pag
             .into_iter()
             .find(|one| place.summary(*one).is_none());
         let why = without.map_or_else(
-            || "one answered nothing in time".to_owned(),
+            || {
+                let why = match place.group.figure {
+                    GroupFigure::Memory => "one took no more memory than before",
+                    GroupFigure::Rate | GroupFigure::P50 | GroupFigure::Hosts => {
+                        "one answered nothing in time"
+                    }
+                };
+                why.to_owned()
+            },
             |one| place.missing(one),
         );
         return PageRow {
@@ -295,7 +303,8 @@ fn costs(cell: &CellRecord, of: &CellSummary) -> [String; 6] {
     ]
 }
 
-fn notes(cell: &CellRecord, of: &CellSummary) -> String {
+/// What is to be noted of a cell, in words.
+pub(super) fn notes(cell: &CellRecord, of: &CellSummary) -> String {
     let mut notes = Vec::new();
     if let Some(why) = &cell.disturbed {
         notes.push(format!("disturbed: {why}"));

@@ -50,6 +50,7 @@ pub(super) fn of_kind(figure: GroupFigure, value: f64) -> String {
         GroupFigure::Rate => format!("{}/s", number(value)),
         GroupFigure::P50 => time(value),
         GroupFigure::Hosts => format!("{} hosts", whole(value)),
+        GroupFigure::Memory => bytes(value),
     }
 }
 

@@ -50,6 +50,7 @@ impl RunResult {
                 .server
                 .map(|(before, after)| ServerResult::new(before, after, answered)),
             watch: None,
+            idle: None,
             docker: Some(DockerSummary {
                 hosts,
                 networks: measured.networks,

@@ -63,6 +63,7 @@ pub fn merge(results: &[RunResult], at_once: bool) -> Result<RunResult, NotMerge
     // Each was a process of its own, or the same one twice: their sum would mean nothing.
     if results.len() > 1 {
         merged.server = None;
+        merged.idle = None;
     }
     merged.watch = results
         .iter()

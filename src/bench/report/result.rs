@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::docker::DockerSummary;
 use super::machine::Machine;
 use super::operation::{OperationResult, ratio};
+use crate::bench::idle::{IdleMeasured, IdleSummary};
 use crate::bench::measure::{ClientLoad, Latencies, Limit, OperationRecord, ServerUse};
 use crate::bench::run::Measured;
 use crate::bench::watch::{WatchMeasured, WatchSummary};
@@ -40,6 +41,9 @@ pub struct RunResult {
     /// The simulated Docker hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker: Option<DockerSummary>,
+    /// Connections or sessions that did nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<IdleSummary>,
     /// How many operations were due, and no client was free to send them, until the end. They are in no other figure.
     #[serde(default)]
     pub not_sent: u64,
@@ -126,6 +130,7 @@ impl RunResult {
                 .map(|(before, after)| ServerResult::new(before, after, answered)),
             watch: None,
             docker: None,
+            idle: None,
             not_sent: measured.not_sent,
             longest_gap_ms: measured.longest_gap.as_secs_f64() * 1e3,
             limited_by: limit.map(|limit| Limit::name(limit).to_owned()),
@@ -150,6 +155,7 @@ impl RunResult {
             server: None,
             watch: None,
             docker: None,
+            idle: None,
             not_sent: 0,
             longest_gap_ms: 0.0,
             limited_by: None,
@@ -184,8 +190,27 @@ impl RunResult {
                 .map(|(before, after)| ServerResult::new(before, after, events)),
             watch: Some(measured.summary.clone()),
             docker: None,
+            idle: None,
             not_sent: 0,
             longest_gap_ms: 0.0,
+        }
+    }
+}
+
+impl RunResult {
+    /// The result of idle connections or sessions.
+    pub fn of_idle(target: String, load: LoadSummary, measured: &IdleMeasured) -> Self {
+        let seconds = measured.elapsed.as_secs_f64();
+        let (opened, kind) = (&measured.opened, measured.summary.kind);
+        let row = OperationResult::new(opened, seconds);
+        Self {
+            load: LoadSummary { seconds, ..load },
+            operations: [(kind.name().to_owned(), row)].into(),
+            server: measured
+                .server
+                .map(|(before, after)| ServerResult::new(before, after, opened.answered)),
+            idle: Some(measured.summary.clone()),
+            ..Self::empty(target, seconds)
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{DockerSummary, OperationResult, RunResult, ServerResult};
+use crate::bench::idle::IdleSummary;
 use crate::bench::measure::Limit;
 use crate::bench::watch::WatchSummary;
 
@@ -15,6 +16,9 @@ pub fn text(result: &RunResult) -> String {
 }
 
 fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
+    if let Some(idle) = &result.idle {
+        return write_idle(result, idle, out);
+    }
     let load = &result.load;
     let (who, pace) = match (load.rate, &result.watch, &result.docker) {
         (Some(rate), Some(_), _) => ("watchers", format!("{rate} writes a second due")),
@@ -136,6 +140,35 @@ fn write_watchers(watch: &WatchSummary, out: &mut String) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+fn write_idle(result: &RunResult, idle: &IdleSummary, out: &mut String) -> std::fmt::Result {
+    let (kind, target) = (idle.kind.name(), &result.target);
+    let seconds = result.load.seconds;
+    writeln!(
+        out,
+        "{target}: {} {kind}s opened in {seconds:.1} s",
+        idle.open
+    )?;
+    for (name, operation) in &result.operations {
+        write_operation(name, operation, out)?;
+    }
+    if let (Some(before), Some(with)) = (idle.resident_bytes_before, idle.resident_bytes_idle) {
+        let each = match idle.bytes_each() {
+            Some(each) => format!("{each:.0} bytes a {kind}"),
+            None => "no more than before".to_owned(),
+        };
+        writeln!(
+            out,
+            "memory    {} MiB resident with them, {} MiB before: {each}",
+            with >> 20,
+            before >> 20
+        )?;
+    }
+    match &result.server {
+        Some(server) => write_server(server, out),
+        None => Ok(()),
+    }
 }
 
 fn write_server(server: &ServerResult, out: &mut String) -> std::fmt::Result {

@@ -137,6 +137,18 @@ impl AnyClient {
         each!(self, client => client.unlock(key, held).await)
     }
 
+    /// Opens a session that nobody renews and that needs no connection; a key of this name where the protocol has only keys that
+    /// end by themselves.
+    pub async fn open_session(&mut self, name: &str) -> Result<Outcome, Failure> {
+        match self {
+            Self::Consul(client) => client.open_session().await,
+            Self::Etcd2(client) => client.open_session(name).await,
+            Self::Etcd3(client) => client.open_session().await,
+            Self::ZooKeeper(client) => client.open_session().await,
+            Self::ApiServer(_) => Err(Failure::Unsupported("the API server has no sessions")),
+        }
+    }
+
     /// Waits for the next change of a key by a blocking query or a one-shot watch; the first call returns at once.
     pub async fn poll(&mut self, key: &str) -> Result<Outcome, Failure> {
         each!(self, client => client.poll(key).await)

@@ -1,8 +1,9 @@
 //! The stage of the headline: how many Docker hosts one store carries.
 
+use super::deployments;
 use super::level::ReportLevel;
 use super::plan::{CarriedSearch, GroupFigure, GroupPace, LoadCommand, PlanGroup, PlanStage};
-use super::primitives::{DOCKER_PROTOCOLS, words};
+use super::primitives::words;
 use crate::bench::field::Deployment;
 use crate::bench::target::TargetProtocol;
 
@@ -70,7 +71,7 @@ pub(super) fn stage(level: ReportLevel) -> Option<PlanStage> {
         rounds: 1,
         seconds: times.seconds,
         warm_up: 1.0,
-        deployments: deployments(),
+        deployments: carriers(),
     };
     let busy = PlanGroup {
         shape: format!(
@@ -105,9 +106,8 @@ pub(super) fn stage(level: ReportLevel) -> Option<PlanStage> {
     })
 }
 
-fn deployments() -> Vec<Deployment> {
-    let of = |protocol| [Deployment::embedded(protocol), Deployment::real(protocol)];
-    let mut all: Vec<Deployment> = DOCKER_PROTOCOLS.into_iter().flat_map(of).collect();
+fn carriers() -> Vec<Deployment> {
+    let mut all = deployments::docker();
     all.push(Deployment::on_etcd(TargetProtocol::Etcd2));
     all.push(Deployment::on_kubernetes(TargetProtocol::Etcd2));
     all

@@ -34,6 +34,8 @@ pub struct CellSummary {
     pub limits: BTreeMap<String, u64>,
     /// The Docker hosts of the load, where it has some.
     pub hosts: Option<Spread>,
+    /// The memory of each connection or session of the load, in bytes, where it has some.
+    pub idle_bytes: Option<Spread>,
 }
 
 impl CellSummary {
@@ -43,6 +45,7 @@ impl CellSummary {
             GroupFigure::Rate => Some(self.rate),
             GroupFigure::P50 => Some(self.p50_us),
             GroupFigure::Hosts => self.hosts,
+            GroupFigure::Memory => self.idle_bytes,
         }
     }
 }
@@ -94,6 +97,7 @@ pub fn summarize(cell: &CellRecord, row: &str) -> Option<CellSummary> {
         not_sent: rounds.iter().map(|(round, _)| round.result.not_sent).sum(),
         limits,
         hosts: of(&hosts),
+        idle_bytes: of(&idle_bytes),
     })
 }
 
@@ -120,6 +124,7 @@ pub fn verdict(
             GroupFigure::Rate => Some(succeeded(row)),
             GroupFigure::P50 => Some(row.latency.p50_us),
             GroupFigure::Hosts => hosts(result, row),
+            GroupFigure::Memory => idle_bytes(result, row),
         }
     };
     let found = compare(&ours, &theirs, of, None)?;
@@ -151,6 +156,10 @@ fn succeeded(row: &OperationResult) -> f64 {
 
 fn hosts(result: &RunResult, _row: &OperationResult) -> Option<f64> {
     Some(float(result.docker.as_ref()?.hosts))
+}
+
+fn idle_bytes(result: &RunResult, _row: &OperationResult) -> Option<f64> {
+    result.idle.as_ref()?.bytes_each()
 }
 
 fn failures(row: &OperationResult) -> u64 {

@@ -33,7 +33,8 @@ pub(super) fn arguments(
         LoadCommand::Carried(_) => return fleet_arguments(group, target, "HOSTS", "SECONDS"),
         LoadCommand::Docker => ("docker", "--warm-up", false),
         // Not by a load.
-        LoadCommand::Restart => return Vec::new(),
+        LoadCommand::Restart | LoadCommand::TakeOver(_) => return Vec::new(),
+        LoadCommand::Idle => return idle_arguments(group, target),
         LoadCommand::Wake => {
             let streams = protocol.has_only_streams();
             (if streams { "watch" } else { "poll" }, "--settle", true)
@@ -53,6 +54,15 @@ pub(super) fn arguments(
     if limits {
         option("--timeout", OPERATION.to_owned());
     }
+    arguments
+}
+
+/// The arguments of `kubekv` for connections or sessions that do nothing.
+fn idle_arguments(group: &PlanGroup, target: &str) -> Vec<String> {
+    let settle = group.warm_up.to_string();
+    let mut arguments: Vec<String> = ["bench", "idle", target].map(str::to_owned).to_vec();
+    arguments.extend(group.arguments.iter().cloned());
+    arguments.extend(["--settle", &settle, "--timeout", OPERATION].map(str::to_owned));
     arguments
 }
 

@@ -30,14 +30,14 @@ pub fn disturbance(rounds: &[RoundRecord], row: &str, figure: GroupFigure) -> Op
         match figure {
             GroupFigure::Rate => Some(row.per_second),
             GroupFigure::P50 => Some(row.latency.p50_us),
-            // The search for it has other rounds.
-            GroupFigure::Hosts => None,
+            // The search for it has other rounds, and memory is measured once.
+            GroupFigure::Hosts | GroupFigure::Memory => None,
         }
     });
     let width = Spread::of(figures)?.width();
     let bound = match figure {
         GroupFigure::Rate => RATES,
-        GroupFigure::P50 | GroupFigure::Hosts => LATENCIES,
+        GroupFigure::P50 | GroupFigure::Hosts | GroupFigure::Memory => LATENCIES,
     };
     (width > bound).then(|| format!("its rounds differ by {:.0} %", width * 100.0))
 }

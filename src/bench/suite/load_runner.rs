@@ -8,13 +8,21 @@ use super::error::SuiteError;
 use super::other_load::MachineLook;
 use super::plan::{LoadCommand, PlanGroup};
 use super::record::RoundRecord;
-use crate::bench::field::{BackendCounts, Deployment, Launcher, RunningDeployment, run_bounded};
+use crate::bench::field::{
+    BackendCounts, Deployment, Launcher, ProcessEnd, RunningDeployment, run_bounded,
+};
 use crate::bench::measure::OperationRecord;
 use crate::bench::report::{OperationResult, RunResult, ServerResult};
 use crate::bench::target::TargetProtocol;
 
 /// What prints the result and nothing else.
 const RESULT: [&str; 3] = ["--quiet", "--json", "-"];
+
+/// The row of writes while another process takes over.
+pub(super) const WRITE: &str = "write";
+
+/// The row of reads.
+pub(super) const READ: &str = "read";
 
 /// A group's load, at its rate.
 #[derive(Clone, Copy)]
@@ -54,8 +62,14 @@ impl LoadRunner<'_> {
             protocol,
             rate,
         } = load;
-        if group.command == LoadCommand::Restart {
-            return self.restart(group, server);
+        match &group.command {
+            LoadCommand::Restart => return self.restart(group, server),
+            LoadCommand::TakeOver(end) => return take_over(*end, server),
+            LoadCommand::Operation(_)
+            | LoadCommand::Wake
+            | LoadCommand::Docker
+            | LoadCommand::Carried(_)
+            | LoadCommand::Idle => {}
         }
         let target = &server.target;
         let arguments = child::arguments(group, protocol, target, group.warm_up, rate);
@@ -92,20 +106,7 @@ impl LoadRunner<'_> {
         server: &mut RunningDeployment,
     ) -> Result<RoundRecord, SuiteError> {
         let took = server.restart(self.launcher, self.directory)?;
-        let mut record = OperationRecord::default();
-        record.record_latency(took);
-        let seconds = took.as_secs_f64();
-        let processes = server.server();
-        let after = processes.look()?.unwrap_or_default();
-        let result = RunResult {
-            operations: [(group.row.clone(), OperationResult::new(&record, seconds))].into(),
-            server: Some(ServerResult::new(after, after, 1)),
-            ..RunResult::empty(server.target.clone(), seconds)
-        };
-        Ok(RoundRecord {
-            result,
-            other_load: 0.0,
-        })
+        timed(server, &[(&group.row, took)])
     }
 
     /// What the etcd behind a deployment is asked for each operation, by a load of its own whose every operation is counted.
@@ -155,6 +156,33 @@ impl LoadRunner<'_> {
             output.status
         )))
     }
+}
+
+/// The longest time in which clients had no answer, while the process that they ask ended and another one took its place.
+fn take_over(end: ProcessEnd, server: &mut RunningDeployment) -> Result<RoundRecord, SuiteError> {
+    let outage = server.take_over(end)?;
+    timed(server, &[(WRITE, outage.write), (READ, outage.read)])
+}
+
+/// The record of a round whose rows have one time each.
+fn timed(server: &RunningDeployment, rows: &[(&str, Duration)]) -> Result<RoundRecord, SuiteError> {
+    let longest = rows.iter().map(|(_row, took)| *took).max();
+    let seconds = longest.unwrap_or_default().as_secs_f64();
+    let mut result = RunResult::empty(server.target.clone(), seconds);
+    for (row, took) in rows {
+        let mut record = OperationRecord::default();
+        record.record_latency(*took);
+        let row = (*row).to_owned();
+        result
+            .operations
+            .insert(row, OperationResult::new(&record, seconds));
+    }
+    let after = server.server().look()?.unwrap_or_default();
+    result.server = Some(ServerResult::new(after, after, 1));
+    Ok(RoundRecord {
+        result,
+        other_load: 0.0,
+    })
 }
 
 fn parse(out: &[u8]) -> Result<RunResult, SuiteError> {

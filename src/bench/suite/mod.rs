@@ -10,7 +10,9 @@ mod carried_step;
 mod cell;
 mod child;
 mod conductor;
+mod deployments;
 mod error;
+mod idle_stage;
 mod judgement;
 mod level;
 mod load_runner;
@@ -22,6 +24,7 @@ mod record;
 mod scalability;
 mod security;
 mod spread;
+mod take_over_groups;
 mod whole_plan;
 
 pub use attacks::{AttackTable, AttackTables};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::level::ReportLevel;
-use crate::bench::field::Deployment;
+use crate::bench::field::{Deployment, ProcessEnd};
 
 /// The time that a child takes to start, connect and end, in seconds.
 const CHILD: f64 = 0.15;
@@ -16,6 +16,12 @@ const START: f64 = 1.5;
 
 /// How much more an API server takes, in seconds.
 const CLUSTER: f64 = 7.0;
+
+/// The time that an API server takes to list an object, in seconds.
+const OBJECT: f64 = 0.000_15;
+
+/// The time until a leader that was killed is known to be gone, in seconds.
+const LEADERSHIP: f64 = 4.5;
 
 /// All cells of a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,8 +90,12 @@ pub enum LoadCommand {
     Docker,
     /// Fleets of Docker hosts that grow, until one is too many.
     Carried(CarriedSearch),
+    /// Connections, or sessions, that do nothing.
+    Idle,
     /// A start of the server on what it has stored.
     Restart,
+    /// An end of the server while clients ask it: another one takes over, or it is started again.
+    TakeOver(ProcessEnd),
 }
 
 /// The figure by which deployments are compared.
@@ -98,6 +108,8 @@ pub enum GroupFigure {
     P50,
     /// Docker hosts that are carried: more is better.
     Hosts,
+    /// The memory of a connection or session: less is better.
+    Memory,
 }
 
 impl GroupFigure {
@@ -105,7 +117,7 @@ impl GroupFigure {
     pub fn more_is_better(self) -> bool {
         match self {
             Self::Rate | Self::Hosts => true,
-            Self::P50 => false,
+            Self::P50 | Self::Memory => false,
         }
     }
 }
@@ -234,7 +246,7 @@ impl PlanStage {
         let on_kubernetes = deployments.iter().filter(|one| one.system.has_api_server());
         let started = count(deployments.len()) * START + count(on_kubernetes.count()) * CLUSTER;
         let cells = self.groups.iter().map(PlanGroup::estimate);
-        started + seconds(self.fill_seconds) + cells.sum::<f64>()
+        started + float(self.fill_seconds) + cells.sum::<f64>()
     }
 }
 
@@ -243,7 +255,20 @@ impl LoadCommand {
     pub fn needs(&self) -> Option<&str> {
         match self {
             Self::Carried(search) => search.after.as_deref(),
-            Self::Operation(_) | Self::Wake | Self::Docker | Self::Restart => None,
+            Self::Operation(_)
+            | Self::Wake
+            | Self::Docker
+            | Self::Idle
+            | Self::Restart
+            | Self::TakeOver(_) => None,
+        }
+    }
+
+    /// Whether it is a load whose every operation costs the store behind a server something.
+    pub fn is_counted(&self) -> bool {
+        match self {
+            Self::Operation(_) | Self::Wake | Self::Docker => true,
+            Self::Carried(_) | Self::Idle | Self::Restart | Self::TakeOver(_) => false,
         }
     }
 }
@@ -259,15 +284,19 @@ impl PlanGroup {
             LoadCommand::Operation(_) => CHILD,
             // It settles before and after.
             LoadCommand::Wake => CHILD + 2.0 * self.warm_up,
+            // So does this, each time as long as that.
+            LoadCommand::Idle => CHILD + self.warm_up,
             LoadCommand::Docker => CHILD + FLEET,
             LoadCommand::Carried(search) => {
-                return deployments * seconds(search.search_seconds);
+                return deployments * float(search.search_seconds);
             }
-            LoadCommand::Restart => START,
+            LoadCommand::Restart | LoadCommand::TakeOver(_) => START,
         };
+        let starts: f64 = self.deployments.iter().map(|one| self.start(*one)).sum();
         let round = self.seconds + self.warm_up + overhead;
         // What the store behind is asked needs a round more.
         let counted = match self.pace {
+            GroupPace::Closed if !self.command.is_counted() => 0,
             GroupPace::Closed => self
                 .deployments
                 .iter()
@@ -275,11 +304,33 @@ impl PlanGroup {
                 .count(),
             GroupPace::HalfOf(_) | GroupPace::SameRounds(_) => 0,
         };
-        (deployments * f64::from(self.rounds) + count(counted)) * round
+        let rounds = f64::from(self.rounds);
+        (deployments * rounds + count(counted)) * round + starts * rounds
+    }
+
+    /// How much longer a round is on a deployment whose server begins anew on what it has stored, in seconds.
+    fn start(&self, deployment: Deployment) -> f64 {
+        let entries = self.series.as_ref().map_or(0, |point| point.size);
+        let reads = if deployment.system.has_api_server() {
+            float(entries) * OBJECT
+        } else {
+            0.0
+        };
+        match self.command {
+            LoadCommand::TakeOver(ProcessEnd::Killed) if deployment.system.has_standby() => {
+                reads + LEADERSHIP
+            }
+            LoadCommand::Restart | LoadCommand::TakeOver(_) => reads,
+            LoadCommand::Operation(_)
+            | LoadCommand::Wake
+            | LoadCommand::Docker
+            | LoadCommand::Carried(_)
+            | LoadCommand::Idle => 0.0,
+        }
     }
 }
 
-fn seconds(whole: u64) -> f64 {
+fn float(whole: u64) -> f64 {
     u32::try_from(whole).map_or(f64::MAX, f64::from)
 }
 

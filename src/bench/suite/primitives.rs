@@ -1,5 +1,6 @@
 //! The stage of primitives: each operation, as fast as clients can, and its latency at a rate that every server can do.
 
+use super::deployments;
 use super::level::{LevelTimes, ReportLevel};
 use super::plan::{GroupFigure, GroupPace, LoadCommand, PlanGroup, PlanStage};
 use crate::bench::field::Deployment;
@@ -138,11 +139,13 @@ const PRIMITIVES: [Primitive; 10] = [
 /// The stage.
 pub(super) fn stage(level: ReportLevel) -> PlanStage {
     let times = level.times();
+    let all_faces = level == ReportLevel::Full;
     let mut groups = Vec::new();
     for primitive in PRIMITIVES.iter().filter(|one| one.from <= level) {
-        let deployments = deployments(level, primitive.on_api_server);
+        let deployments = measured(level, primitive.on_api_server, all_faces);
         groups.push(capacity(primitive, times, &deployments));
         if primitive.latency_from.is_some_and(|from| from <= level) {
+            let deployments = measured(level, primitive.on_api_server, false);
             groups.push(latency(primitive, times, &deployments));
         }
     }
@@ -159,7 +162,7 @@ pub(super) fn stage(level: ReportLevel) -> PlanStage {
         rounds: times.rounds,
         seconds: times.seconds,
         warm_up: times.settle,
-        deployments: deployments(level, true),
+        deployments: measured(level, true, all_faces),
     });
     PlanStage {
         key: "primitives".to_owned(),
@@ -189,31 +192,21 @@ pub(super) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-/// Each protocol on kubekv beside its real server; then kubekv on etcd and on Kubernetes beside etcd and the API server asked directly.
-fn deployments(level: ReportLevel, on_api_server: bool) -> Vec<Deployment> {
-    let mut all = Vec::new();
-    for protocol in DOCKER_PROTOCOLS {
-        all.push(Deployment::embedded(protocol));
-        all.push(Deployment::real(protocol));
-    }
-    all.push(Deployment::on_etcd(TargetProtocol::Etcd2));
-    if level == ReportLevel::Full {
-        all.push(Deployment::on_etcd(TargetProtocol::Consul));
-    }
-    all.push(Deployment::on_kubernetes(TargetProtocol::Etcd2));
+/// Each protocol on kubekv beside its real server; then kubekv on etcd and on Kubernetes, by one protocol or by all, beside etcd and the API
+/// server asked directly.
+fn measured(level: ReportLevel, on_api_server: bool, all_faces: bool) -> Vec<Deployment> {
+    let mut all = deployments::docker();
+    all.extend(deployments::of_each_face(Deployment::on_etcd, all_faces));
+    all.extend(deployments::of_each_face(
+        Deployment::on_kubernetes,
+        all_faces,
+    ));
     all.push(Deployment::real(TargetProtocol::Etcd3));
     if on_api_server && level != ReportLevel::Quick {
         all.push(Deployment::real(TargetProtocol::Kubernetes));
     }
     all
 }
-
-/// The protocols that dockerd speaks.
-pub(super) const DOCKER_PROTOCOLS: [TargetProtocol; 3] = [
-    TargetProtocol::Consul,
-    TargetProtocol::Etcd2,
-    TargetProtocol::ZooKeeper,
-];
 
 fn capacity(of: &Primitive, times: LevelTimes, deployments: &[Deployment]) -> PlanGroup {
     PlanGroup {

@@ -2,9 +2,13 @@
 
 use super::level::ReportLevel;
 use super::plan::{GroupFigure, GroupPace, LoadCommand, PlanGroup, PlanStage, SeriesPoint};
-use super::primitives::{DOCKER_PROTOCOLS, endpoint_counts, networks, words};
+use super::primitives::{endpoint_counts, networks, words};
+use super::{deployments, take_over_groups};
 use crate::bench::field::Deployment;
 use crate::bench::target::TargetProtocol;
+
+/// The number of networks, and of hosts, at which kubekv on each store is asked by all protocols.
+const ALL_FACES: u64 = 100;
 
 /// The stages.
 pub(super) fn stages(level: ReportLevel) -> Vec<PlanStage> {
@@ -30,21 +34,6 @@ pub(super) fn stages(level: ReportLevel) -> Vec<PlanStage> {
     stages.extend(watchers(level, over_watchers));
     stages.extend(over_entries.iter().map(|size| entries(level, *size)));
     stages
-}
-
-/// Those, and kubekv on Kubernetes where there is the time for it.
-fn fleet_deployments(level: ReportLevel) -> Vec<Deployment> {
-    let mut all = docker_deployments();
-    if level != ReportLevel::Quick {
-        all.push(Deployment::on_kubernetes(TargetProtocol::Etcd2));
-    }
-    all
-}
-
-/// Each protocol that dockerd speaks, on kubekv and on its real server.
-fn docker_deployments() -> Vec<Deployment> {
-    let of = |protocol| [Deployment::embedded(protocol), Deployment::real(protocol)];
-    DOCKER_PROTOCOLS.into_iter().flat_map(of).collect()
 }
 
 fn point(key: &str, of: &str, size: u64) -> SeriesPoint {
@@ -78,7 +67,7 @@ fn container(level: ReportLevel, size: u64) -> PlanStage {
             rounds: times.latency_rounds,
             seconds: times.docker_seconds,
             warm_up: 0.5,
-            deployments: fleet_deployments(level),
+            deployments: deployments::fleet(level, size == ALL_FACES),
         }],
     }
 }
@@ -105,7 +94,7 @@ fn hosts(level: ReportLevel, size: u64) -> PlanStage {
         rounds: times.latency_rounds,
         seconds: times.docker_seconds,
         warm_up: 1.0,
-        deployments: fleet_deployments(level),
+        deployments: deployments::fleet(level, size == ALL_FACES),
     };
     let (among, beats) = (
         format!("Start a container among {} hosts", grouped(size)),
@@ -127,7 +116,7 @@ fn hosts(level: ReportLevel, size: u64) -> PlanStage {
 /// The wake-up of so many watchers of one key; all sizes on the same servers.
 fn watchers(level: ReportLevel, sizes: &[u64]) -> Option<PlanStage> {
     let times = level.times();
-    let mut deployments = docker_deployments();
+    let mut deployments = deployments::docker();
     deployments.push(Deployment::real(TargetProtocol::Etcd3));
     let group = |size: u64| PlanGroup {
         key: format!("wake-{size}"),
@@ -156,22 +145,28 @@ fn watchers(level: ReportLevel, sizes: &[u64]) -> Option<PlanStage> {
     })
 }
 
-/// All stores, and etcd asked directly.
-fn entries_deployments() -> Vec<Deployment> {
-    let mut all = docker_deployments();
-    all.push(Deployment::on_etcd(TargetProtocol::Etcd2));
-    all.push(Deployment::on_kubernetes(TargetProtocol::Etcd2));
-    all.push(Deployment::real(TargetProtocol::Etcd3));
-    all
+/// Operations beside so many other entries, starts, and take-overs.
+fn entries(level: ReportLevel, size: u64) -> PlanStage {
+    let all = format!("--prefix many/ --keys {size} --per-directory 1000");
+    let present = format!("{} entries present", grouped(size));
+    let mut groups = entries_groups(level, size, &all, &present);
+    groups.extend(take_over_groups::groups(size, &present));
+    PlanStage {
+        key: format!("entries-{size}"),
+        title: format!("{} entries", grouped(size)),
+        fills: vec![words(&all), words("--prefix few/ --keys 100")],
+        // An API server creates a thousand objects a second, the others ten times as many.
+        fill_seconds: size / 1_000 + 8 * size / 8_000,
+        groups,
+    }
 }
 
-/// Operations beside so many other entries.
-fn entries(level: ReportLevel, size: u64) -> PlanStage {
+/// The groups of operations and starts.
+fn entries_groups(level: ReportLevel, size: u64, all: &str, present: &str) -> Vec<PlanGroup> {
     let times = level.times();
-    let deployments = entries_deployments();
     let group = |key: &str, title: &str, operation: &str, arguments: &str| PlanGroup {
         key: key.to_owned(),
-        title: format!("{title}, {} entries present", grouped(size)),
+        title: format!("{title}, {present}"),
         shape: "16 clients, entries of 256 bytes, 1,000 a directory".to_owned(),
         command: LoadCommand::Operation(operation.to_owned()),
         arguments: words(arguments),
@@ -182,45 +177,25 @@ fn entries(level: ReportLevel, size: u64) -> PlanStage {
         rounds: times.rounds.min(2),
         seconds: times.seconds.min(3.0),
         warm_up: times.warm_up,
-        deployments: deployments.clone(),
+        deployments: deployments::stores(),
     };
-    let all = format!("--prefix many/ --keys {size} --per-directory 1000");
-    PlanStage {
-        key: format!("entries-{size}"),
-        title: format!("{} entries", grouped(size)),
-        fills: vec![words(&all), words("--prefix few/ --keys 100")],
-        // An API server creates a thousand objects a second, the others ten times as many.
-        fill_seconds: size / 1_000 + 8 * size / 8_000,
-        groups: vec![
-            group(
-                "entries-get",
-                "Read any key",
-                "get",
-                &format!("--clients 16 {all} --no-fill"),
-            ),
-            group(
-                "entries-list",
-                "List a directory of 100",
-                "list",
-                "--clients 16 --key few/",
-            ),
-            group(
-                "entries-put",
-                "Write any key",
-                "put",
-                &format!("--clients 16 {all}"),
-            ),
-            PlanGroup {
-                shape: "from when the process is started until a write is answered; kubekv on another store starts alone, and that goes on"
-                    .to_owned(),
-                command: LoadCommand::Restart,
-                row: "start".to_owned(),
-                figure: GroupFigure::P50,
-                rounds: 1,
-                ..group("entries-start", "Start", "start", "")
-            },
-        ],
-    }
+    let reads = format!("--clients 16 {all} --no-fill");
+    let writes = format!("--clients 16 {all}");
+    let list = "--clients 16 --key few/";
+    let start = PlanGroup {
+        shape: "from when the process is started until a write is answered; kubekv on another store starts alone, and that goes on"
+            .to_owned(),
+        command: LoadCommand::Restart,
+        figure: GroupFigure::P50,
+        rounds: 1,
+        ..group("entries-start", "Start", "start", "")
+    };
+    vec![
+        group("entries-get", "Read any key", "get", &reads),
+        group("entries-list", "List a directory of 100", "list", list),
+        group("entries-put", "Write any key", "put", &writes),
+        start,
+    ]
 }
 
 /// A number with a comma between thousands.

@@ -2,7 +2,7 @@
 
 use super::level::ReportLevel;
 use super::plan::ReportPlan;
-use super::{carried_stage, primitives, scalability, security};
+use super::{carried_stage, idle_stage, primitives, scalability, security};
 
 impl ReportPlan {
     /// The plan of a level.
@@ -10,6 +10,7 @@ impl ReportPlan {
         let mut stages = vec![primitives::stage(level)];
         stages.extend(carried_stage::stage(level));
         stages.extend(scalability::stages(level));
+        stages.extend(idle_stage::stages(level));
         stages.extend(security::stage(level));
         Self { level, stages }
     }

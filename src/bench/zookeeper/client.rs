@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::path::node_path;
 use super::session::{PipelinedSession, ReplyFuture, SessionWatcher};
 use super::shared_session::SharedSession;
-use crate::bench::client::{Consistency, Failure};
+use crate::bench::client::{Consistency, Failure, Outcome};
 use crate::bench::target::LoadTarget;
 use crate::wire::zookeeper::{NodePath, OpCode};
 
@@ -65,6 +65,15 @@ impl ZooKeeperClient {
             }
         };
         Ok(self.session.insert(session))
+    }
+
+    /// Opens a session and disconnects without a word: the server keeps the session until its timeout.
+    pub async fn open_session(&mut self) -> Result<Outcome, Failure> {
+        self.session().await?;
+        self.session = None;
+        let session = self.shared.take().await;
+        drop(session);
+        Ok(Outcome::default())
     }
 
     /// Ends the session, if one is open, for all who share it.

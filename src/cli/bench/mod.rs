@@ -7,6 +7,7 @@ mod connections;
 mod constant;
 mod docker;
 mod fill;
+mod idle;
 mod key_arguments;
 mod load;
 mod merge;
@@ -61,6 +62,8 @@ enum BenchCommand {
     Watch(watch::Watch),
     /// Let many clients wait for changes by blocking queries, one for each change, while keys are written
     Poll(watch::Watch),
+    /// Open connections, or sessions, that do nothing, to see what memory each takes
+    Idle(idle::Idle),
     /// Simulate Docker hosts, request for request
     Docker(docker::Docker),
     /// Write keys, each once
@@ -93,6 +96,7 @@ impl Bench {
             BenchCommand::Mix(mix) => mix.run(),
             BenchCommand::Watch(watch) => watch.run(WatchKind::Stream),
             BenchCommand::Poll(watch) => watch.run(WatchKind::Poll),
+            BenchCommand::Idle(idle) => idle.run(),
             BenchCommand::Docker(docker) => docker.run(),
             BenchCommand::Fill(fill) => fill.run(),
             BenchCommand::Merge(merge) => merge.run(),

@@ -9,6 +9,7 @@ mod runs;
 use std::collections::BTreeMap;
 
 use kubekv::bench::field::Deployment;
+use kubekv::bench::idle::{IdleKind, IdleSummary};
 use kubekv::bench::measure::Latencies;
 use kubekv::bench::report::{
     ClientResult, DockerSummary, LatencySummary, LoadSummary, Machine, OperationResult, RunResult,
@@ -69,11 +70,23 @@ pub(crate) fn round(row: &str, rate: f64, p50_us: f64) -> RoundRecord {
             }),
             watch: None,
             docker: None,
+            idle: None,
             not_sent: 0,
             longest_gap_ms: 0.0,
             limited_by: None,
         },
         other_load: 0.0,
+    }
+}
+
+/// A thousand idle clients that take so many bytes.
+fn idle(row: &str, bytes: u64) -> IdleSummary {
+    let kinds = [IdleKind::Session, IdleKind::Connection];
+    IdleSummary {
+        kind: kinds.into_iter().find(|kind| kind.name() == row).unwrap(),
+        open: 1_000,
+        resident_bytes_before: Some(1 << 20),
+        resident_bytes_idle: Some((1 << 20) + bytes),
     }
 }
 
@@ -102,6 +115,10 @@ pub(crate) fn measured(level: ReportLevel, factor: f64) -> ReportRecord {
                 hosts: if is_kubekv { 1_600 } else { 400 },
                 ..DockerSummary::default()
             });
+            if group.command == LoadCommand::Idle {
+                let taken = format!("{:.0}", 4_000_000.0 / factor);
+                round.result.idle = Some(idle(&group.row, taken.parse().unwrap()));
+            }
             round
         });
         let mut cell = CellRecord {

@@ -244,9 +244,61 @@ fn memory_is_shown_for_each_entry_and_watcher() {
         resident_bytes_waiting: Some(20 << 20),
         ..WatchSummary::default()
     });
+    let id = "idle-sessions/sessions/etcd2/etcd2";
+    for round in &mut record.cells.get_mut(id).unwrap().rounds {
+        let idle = round.result.idle.as_mut().unwrap();
+        idle.resident_bytes_idle = Some((1 << 20) + 512_000);
+    }
+    // A connection whose memory did not grow has no figure.
+    let id = "idle-connections/connections/etcd2/etcd2";
+    for round in &mut record.cells.get_mut(id).unwrap().rounds {
+        let idle = round.result.idle.as_mut().unwrap();
+        idle.resident_bytes_idle = Some(1 << 10);
+    }
     let [text, _] = pages(&record, None);
-    let found = row(&text, "### Memory", "etcd v2");
-    assert_eq!(found, "| etcd v2 | 1.02 KiB | 10.2 KiB |");
+    let found = row(&text, "### Memory\n", "etcd v2");
+    assert_eq!(found, "| etcd v2 | 1.02 KiB | 10.2 KiB | 512 B | - |");
+    let found = row(&text, "### Memory of a connection\n", "etcd v2");
+    assert!(found.contains("| no more than before |"), "{found}");
+    let name = "Memory of a session, etcd v2's API beside etcd v2";
+    let found = row(&text, "kubekv beside the real servers", name);
+    assert!(
+        found.contains("| 3.91 KiB | 512 B | 7.8x") && found.ends_with("| LOSES |"),
+        "{found}"
+    );
+    let name = "Memory of a connection, etcd v2's API beside etcd v2";
+    let found = row(&text, "kubekv beside the real servers", name);
+    assert!(found.contains("no more memory than before"), "{found}");
+}
+
+#[test]
+fn take_overs_are_shown_over_entries_beside_servers_that_are_alone() {
+    let mut record = measured(ReportLevel::Standard, 1.0);
+    for (size, seconds) in [("1000", 4.0), ("10000", 4.0), ("100000", 8.0)] {
+        let id = format!("entries-{size}/entries-take-over/kubekv-on-etcd/etcd2");
+        for round in &mut record.cells.get_mut(&id).unwrap().rounds {
+            let row = round.result.operations.get_mut("write").unwrap();
+            row.latency.p50_us = seconds * 1e6;
+        }
+    }
+    let [text, page] = pages(&record, None);
+    let heading = "### Writes after a leader was killed, over the number of entries";
+    let found = row(&text, heading, "kubekv on etcd v3, etcd v2's API");
+    assert!(
+        found.starts_with("| kubekv on etcd v3, etcd v2's API | 4.00 s | 4.00 s | 8.00 s | 0."),
+        "{found}"
+    );
+    let heading = "### Reads while a leader stops, over the number of entries";
+    row(&text, heading, "kubekv on Kubernetes, etcd v2's API");
+    let name =
+        "Writes after a leader was killed, 100,000 entries present, etcd v2's API beside etcd v3";
+    let found = row(
+        &text,
+        "kubekv on etcd v3 beside etcd v3 asked directly",
+        name,
+    );
+    assert!(found.ends_with("| LOSES |"), "{found}");
+    check_tags(&page);
 }
 
 #[test]

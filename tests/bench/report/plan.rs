@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kubekv::bench::field::System;
+use kubekv::bench::field::{ProcessEnd, System};
 use kubekv::bench::suite::{GroupPace, LoadCommand, PlanGroup, ReportLevel, ReportPlan};
 
 use super::cells;
@@ -69,6 +69,79 @@ fn the_standard_plan_searches_for_the_hosts_that_each_store_carries() {
     assert!(is_asked(System::ApiServer) && is_asked(System::Etcd3));
     let layers: BTreeSet<&str> = all.iter().map(|(_, _, one)| one.security.key()).collect();
     assert_eq!(layers.len(), 8, "{layers:?}");
+}
+
+#[test]
+fn a_leader_ends_in_both_ways_on_each_shared_store_as_entries_grow() {
+    let plan = ReportPlan::new(ReportLevel::Standard);
+    for size in [1_000, 10_000, 100_000] {
+        let stage = format!("entries-{size}");
+        let stage = plan.stages.iter().find(|one| one.key == stage).unwrap();
+        let of = |end: ProcessEnd| {
+            let of = stage.groups.iter();
+            let mut of = of.filter(|group| group.command == LoadCommand::TakeOver(end));
+            let (writes, reads) = (of.next().unwrap(), of.next().unwrap());
+            assert_eq!((writes.row.as_str(), reads.row.as_str()), ("write", "read"));
+            let systems = writes.deployments.iter().map(|one| one.system);
+            systems.collect::<BTreeSet<System>>()
+        };
+        let shared = BTreeSet::from([System::KubekvOnEtcd, System::KubekvOnKubernetes]);
+        assert_eq!(of(ProcessEnd::Stopped), shared);
+        let killed = of(ProcessEnd::Killed);
+        for system in [System::Etcd2, System::Consul, System::ZooKeeper] {
+            assert!(killed.contains(&system), "{system:?}");
+        }
+        assert!(killed.is_superset(&shared));
+    }
+}
+
+#[test]
+fn memory_of_sessions_and_of_connections_is_measured_once_on_new_servers_each() {
+    for level in [ReportLevel::Standard, ReportLevel::Full] {
+        let plan = ReportPlan::new(level);
+        for key in ["sessions", "connections"] {
+            let id = format!("idle-{key}");
+            let stage = plan.stages.iter().find(|one| one.key == id).unwrap();
+            let [group] = stage.groups.as_slice() else {
+                panic!("{stage:?}");
+            };
+            assert_eq!((group.key.as_str(), group.rounds), (key, 1));
+            assert!(stage.fills.is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_full_plan_asks_each_store_by_each_protocol_that_docker_speaks() {
+    let plan = ReportPlan::new(ReportLevel::Full);
+    let all = cells(&plan);
+    let faces = |wanted: &str, system: System| {
+        let of = all.iter().filter(|(stage, group, one)| {
+            let id = format!("{}/{}", stage.key, group.key);
+            id == wanted && one.system == system
+        });
+        let of: BTreeSet<&str> = of.map(|(_, _, one)| one.protocol.scheme()).collect();
+        of
+    };
+    for system in [
+        System::KubekvEmbedded,
+        System::KubekvOnEtcd,
+        System::KubekvOnKubernetes,
+    ] {
+        for id in [
+            "primitives/get",
+            "primitives/cas-one",
+            "primitives/wake",
+            "networks-100/container-start",
+            "hosts-100/start-among",
+        ] {
+            assert_eq!(
+                faces(id, system),
+                BTreeSet::from(["consul", "etcd2", "zk"]),
+                "{id}"
+            );
+        }
+    }
 }
 
 #[test]

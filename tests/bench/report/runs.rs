@@ -77,6 +77,56 @@ fn a_small_report_is_measured_and_not_measured_again() {
     assert!(text.contains("## Against another report") && !text.contains("WORSE"));
 }
 
+/// A report of a part of the standard plan into a directory, with an empty PATH.
+fn standard_report(directory: &Path, more: &[&str]) -> Done {
+    let mut command = kubekv();
+    command.args(["bench", "report", "--out"]).arg(directory);
+    let output = command.args(more).env("PATH", "/nonexistent").output();
+    done(output.unwrap())
+}
+
+#[test]
+fn a_server_that_is_killed_is_started_again_and_answers_with_what_it_had() {
+    let directory = tempfile::tempdir().unwrap();
+    let part = [
+        ["--only", "entries-1000/entries-take-over"],
+        ["--system", "kubekv"],
+    ];
+    let made = standard_report(directory.path(), part.as_flattened());
+    assert_eq!(made.code, 0, "{made:?}");
+    let record = complete(directory.path());
+    assert_eq!(record.cells.len(), 2, "{:?}", record.cells.keys());
+    for (id, cell) in &record.cells {
+        for row in ["write", "read"] {
+            let row = &cell.rounds[0].result.operations[row];
+            // It was gone: no answer comes before its process has started.
+            assert_eq!(row.answered, 1, "{id}");
+            assert!(row.latency.p50_us > 1_000.0, "{id}: {row:?}");
+        }
+    }
+}
+
+#[test]
+fn memory_of_connections_is_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let part = [["--only", "idle-connections/"], ["--system", "kubekv"]];
+    let made = standard_report(directory.path(), part.as_flattened());
+    assert_eq!(made.code, 0, "{made:?}");
+    let record = complete(directory.path());
+    assert_eq!(record.cells.len(), 3, "{:?}", record.cells.keys());
+    for (id, cell) in &record.cells {
+        let idle = cell.rounds[0].result.idle.as_ref().unwrap();
+        assert_eq!(idle.open, 2_000, "{id}");
+        let looks = [idle.resident_bytes_before, idle.resident_bytes_idle];
+        assert!(
+            looks.iter().all(|look| *look > Some(1 << 20)),
+            "{id}: {idle:?}"
+        );
+    }
+    let page = fs::read_to_string(directory.path().join("report.md")).unwrap();
+    assert!(page.contains("### Memory of a connection"), "{page}");
+}
+
 #[test]
 fn programs_that_are_missing_are_named() {
     let directory = tempfile::tempdir().unwrap();
@@ -260,6 +310,34 @@ fn layers_of_security_are_measured() {
     // Six of kubekv over Consul's API and two over etcd's; two of each real server.
     let record = complete(directory.path());
     assert_eq!(record.cells.len(), 12, "{:?}", record.cells.keys());
+}
+
+#[test]
+#[ignore = "needs etcd and kube-apiserver: tests/run"]
+fn a_gateway_that_stands_by_takes_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let part = [
+        ["--only", "entries-1000/entries-take-over"],
+        ["--only", "entries-1000/entries-hand-over"],
+        ["--system", "kubekv-on-etcd"],
+        ["--system", "kubekv-on-kubernetes"],
+    ];
+    let done = with_components(directory.path(), part.as_flattened());
+    assert_eq!(done.code, 0, "{done:?}");
+    let record = complete(directory.path());
+    assert_eq!(record.cells.len(), 8, "{:?}", record.cells.keys());
+    for store in ["kubekv-on-etcd", "kubekv-on-kubernetes"] {
+        let waited = |group: &str, row: &str| {
+            let cell = &record.cells[&format!("entries-1000/{group}/{store}/etcd2")];
+            cell.rounds[0].result.operations[row].latency.p50_us / 1e6
+        };
+        for row in ["write", "read"] {
+            // A leader that dies tells nobody: what answered at once was not another gateway.
+            let killed = waited("entries-take-over", row);
+            assert!(killed > 0.1, "{store}: {row}: {killed}");
+            assert!(waited("entries-hand-over", row) > 0.0, "{store}: {row}");
+        }
+    }
 }
 
 #[test]

@@ -209,7 +209,9 @@ impl Conductor<'_> {
             }
         };
         cell.disturbed = disturbance(&cell.rounds, &group.row, group.figure);
-        if cell.disturbed.is_some() && Instant::now() < until {
+        // Memory that a first measurement has left free would be taken again.
+        let repeats = group.command != LoadCommand::Idle && Instant::now() < until;
+        if cell.disturbed.is_some() && repeats {
             let again: Result<Vec<_>, _> = (0..group.rounds)
                 .map(|_| self.runner().measure(load, server))
                 .collect();
@@ -219,7 +221,7 @@ impl Conductor<'_> {
                 cell.discarded = std::mem::replace(&mut cell.rounds, again);
             }
         }
-        if group.pace == GroupPace::Closed && group.command != LoadCommand::Restart {
+        if group.pace == GroupPace::Closed && group.command.is_counted() {
             cell.backend = self.runner().backend(load, server).ok().flatten();
         }
         cell
