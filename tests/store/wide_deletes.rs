@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use kubekv::model::{Cause, Entry, Key, Proposal};
-use kubekv::store::{CommitError, RetentionFloors, Store};
+use kubekv::model::{Cause, Commit, Entry, Key, Proposal};
+use kubekv::store::{CommitError, CommitSink, PreparedDelivery, RetentionFloors, Store};
+use parking_lot::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::common::{Recorder, commit, embedded, entry, look, open, put, sorted, write};
 
@@ -183,4 +187,50 @@ async fn a_store_that_is_closed_makes_a_wide_deletion_whole_or_not_at_all() {
         let opened = look(dir.path()).await.unwrap();
         assert_eq!(opened.entries.len(), left, "round {round}");
     }
+}
+
+/// A sink that gets ready for a wide deletion when it is told to.
+struct Held {
+    asked: mpsc::Sender<()>,
+    told: Mutex<mpsc::Receiver<()>>,
+}
+
+impl CommitSink for Held {
+    fn deliver(&self, _commits: Vec<Arc<Commit>>) {}
+
+    fn prepare_wide(&self, _commit: &Arc<Commit>) -> PreparedDelivery {
+        self.asked.send(()).unwrap();
+        self.told.lock().recv().unwrap();
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_write_while_a_deletion_is_prepared_that_is_longer_than_the_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(embedded(dir.path()));
+    let (asked, was_asked) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let told = Mutex::new(told);
+    store.open(Arc::new(Held { asked, told })).await.unwrap();
+    // With what each takes in a journal besides, they are more than 64 MiB.
+    let keys: Vec<Key> = (0..27_000)
+        .map(|n| Key::user(format!("w/{n:02000}")))
+        .collect();
+    let entries = make(&*store, &keys).await;
+    let deleting = tokio::spawn({
+        let (store, deletion) = (Arc::clone(&store), deletion(&keys, &entries));
+        async move { store.commit(deletion).await }
+    });
+    spawn_blocking(move || was_asked.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    let other = Key::user("other");
+    let written = timeout(Duration::from_secs(60), put(&*store, &other, None, "v"));
+    let written = written.await.expect("nobody waits for the deletion");
+    tell.send(()).unwrap();
+    let deleted = deleting.await.unwrap().unwrap();
+    assert!(written.unwrap().revision < deleted.revision);
+    store.close().await;
 }
