@@ -1,8 +1,11 @@
 //! `ChangeTurn`: what a change keeps from one attempt to the next, and where it is decided.
 
+use std::sync::Arc;
+
 use super::asked_for::AskedFor;
 use super::critical_section::{Ticket, WriteLocks};
 use super::decision::DecidedWhere;
+use super::lock_table::Compared;
 use super::read_write_set::ReadWriteSet;
 use crate::store::QueueRoom;
 
@@ -37,7 +40,9 @@ pub(crate) struct ChangeTurn {
     /// How often others wrote what it was decided on outside.
     pub(crate) disturbed: u32,
     /// What it was found to read and write when others disturbed it last.
-    pub(crate) expected: Option<ReadWriteSet>,
+    pub(crate) expected: Option<Arc<ReadWriteSet>>,
+    /// What its set was compared with outside.
+    pub(crate) compared: Compared,
     /// Its locks, where it has them before it is decided.
     pub(crate) reserved: Option<WriteLocks>,
     /// Locks to be given back outside the critical section: giving them back enters it.
@@ -72,7 +77,7 @@ impl ChangeTurn {
     }
 
     /// Notes that others wrote what it was decided on.
-    pub(crate) fn was_disturbed(&mut self, set: ReadWriteSet) {
+    pub(crate) fn was_disturbed(&mut self, set: Arc<ReadWriteSet>) {
         self.disturbed += 1;
         self.expected = Some(set);
         self.give_back();

@@ -22,7 +22,7 @@ impl Keyspace {
         entered: &mut Entered<'_>,
         caller: &Caller,
         (mut reply, proposal): (NotedReply<R>, Proposal),
-        set: Option<ReadWriteSet>,
+        set: Option<Arc<ReadWriteSet>>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let Some(order) = entered.order.filter(|_| !turn.is_prepared) else {

@@ -20,6 +20,8 @@ const MAX_BYTES: usize = 256 << 20;
 const RETIRED_CHANGES: usize = 4_096;
 /// Commits looked at between two times that the lock is taken.
 const SLICE: usize = 256;
+/// As many changes as are looked at while others wait for that.
+const LITTLE: usize = 1_024;
 
 /// The last commits, in order.
 #[derive(Debug, Default)]
@@ -96,6 +98,14 @@ impl History {
             .commits
             .partition_point(|commit| commit.revision < from);
         window.commits.len() - before
+    }
+
+    /// Whether there are but a few commits from revision `from` on, with few changes.
+    pub(crate) fn is_little_from(&self, from: u64) -> bool {
+        self.slice(from, SLICE).is_ok_and(|past| {
+            let changes = past.commits.iter().map(|commit| commit.changes.len());
+            past.next.is_none() && changes.sum::<usize>() <= LITTLE
+        })
     }
 
     /// At most `most` commits from revision `from` on, or `Err` with the floor where some of those are gone. The lock is held
