@@ -80,6 +80,7 @@ impl Keyspace {
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         turn.is_prepared = false;
+        turn.sum = None;
         let mut entered = self.enter();
         let attempt = match entered.order {
             Some(order) => {

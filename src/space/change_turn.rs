@@ -6,6 +6,7 @@ use super::asked_for::AskedFor;
 use super::critical_section::{Ticket, WriteLocks};
 use super::decision::DecidedWhere;
 use super::lock_table::Compared;
+use super::quota::QuotaSum;
 use super::read_write_set::ReadWriteSet;
 use crate::store::QueueRoom;
 
@@ -37,6 +38,8 @@ pub(crate) struct ChangeTurn {
     pub(crate) is_wide: bool,
     /// Whether the store prepares it beside the others, rather than accept it in order.
     pub(crate) is_prepared: bool,
+    /// What it does beneath prefixes that have quotas, where that was summed up outside.
+    pub(crate) sum: Option<QuotaSum>,
     /// How often others wrote what it was decided on outside.
     pub(crate) disturbed: u32,
     /// What it was found to read and write when others disturbed it last.

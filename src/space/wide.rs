@@ -43,6 +43,8 @@ impl Keyspace {
         };
         // It is decided on durable entries alone, so it fails with nothing that is on its way.
         turn.is_prepared = self.inner.store.prepares(&proposal);
+        let quotas = self.inner.quotas.as_ref();
+        turn.sum = off_worker(|| quotas.and_then(|own| own.sum_of_writes(&proposal.writes)));
         let set = set.unwrap_or_default();
         let Some(mut entered) = self.enter_undisturbed(&set, durable.revision, turn) else {
             turn.was_disturbed(set);

@@ -135,7 +135,7 @@ impl Store for EmbeddedStore {
     }
 
     fn prepares(&self, proposal: &Proposal) -> bool {
-        is_wide(proposal)
+        proposal.writes.len() >= WIDE_WRITES
     }
 
     fn order(&self) -> Option<Arc<dyn CommitOrder>> {

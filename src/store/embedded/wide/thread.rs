@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::ahead::AheadDeletion;
-use super::deletion::{WideDeletion, list_of};
+use super::deletion::{WideDeletion, list_of, space_of};
 use crate::model::{Commit, Proposal};
 use crate::store::embedded::commit_queue::{CommitQueue, PERMITS, permits_for};
 use crate::store::embedded::journal::ListFile;
@@ -134,7 +134,7 @@ impl WideWorker {
     fn make(&mut self, proposal: Proposal, room: QueueRoom) -> AcceptedOutcome {
         // The revision is that of its turn.
         let commit = Arc::new(number(proposal, 0));
-        let not_wide = || CommitError::Unavailable("it is no wide deletion".to_owned());
+        let not_wide = || CommitError::TooLarge("a key is too long for a list".to_owned());
         let list = list_of(&commit).ok_or_else(not_wide)?;
         let file = ListFile::write(&self.directory, self.seal, &list.bytes);
         let file = file.map_err(|e| {
@@ -142,6 +142,7 @@ impl WideWorker {
             CommitError::Full(format!("writing to {directory}: {e}"))
         })?;
         drop(list.bytes);
+        let space = space_of(&commit, &list.unlisted);
         self.last += 1;
         let number = AheadNumber(self.last);
         self.take_ahead(number, &commit)?;
@@ -151,6 +152,8 @@ impl WideWorker {
             commit,
             gone: list.gone,
             obsolete: list.obsolete,
+            unlisted: list.unlisted,
+            space,
             list: file,
             prepared,
         };
