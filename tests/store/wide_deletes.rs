@@ -24,7 +24,8 @@ fn keys() -> Vec<Key> {
 async fn make(store: &dyn Store, keys: &[Key]) -> Vec<Arc<Entry>> {
     let puts = keys.iter().map(|key| write(key, None, Some("v")));
     let made = commit(store, puts.collect()).await.unwrap();
-    keys.iter().map(|key| entry(&made, key)).collect()
+    let entries = made.changes.iter().map(|own| own.now.clone());
+    entries.map(Option::unwrap).collect()
 }
 
 fn deletion(keys: &[Key], entries: &[Arc<Entry>]) -> Proposal {

@@ -182,11 +182,12 @@ async fn others_are_served_while_many_watches_are_set_again() {
     let face = Face::in_memory().await;
     let mut client = Client::connect(face.address).await;
     let mut other = Client::connect(face.address).await;
-    other.create("/n", b"", 0).await.unwrap();
+    let mut writer = Client::connect(face.address).await;
+    writer.create("/n", b"", 0).await.unwrap();
     let paths = |name: &str, count| (0..count).map(|n| format!("/{name}{n}")).collect();
     let watches = SetWatches2Request {
         once: SetWatchesRequest {
-            relative_zxid: other.zxid,
+            relative_zxid: writer.zxid,
             data: paths("gone", GONE),
             exist: paths("later", 20_000),
             child: Vec::new(),
@@ -215,7 +216,7 @@ async fn others_are_served_while_many_watches_are_set_again() {
     );
     assert_eq!(client.reply().await.unwrap().0.xid, behind);
     for created in ["/later0", "/later19999", "/gone0"] {
-        other.create(created, b"", 0).await.unwrap();
+        writer.create(created, b"", 0).await.unwrap();
     }
     let later = [event(1, "/later0"), event(1, "/later19999")];
     assert_eq!(client.told().await, later);
