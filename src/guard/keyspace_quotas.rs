@@ -5,10 +5,10 @@ use std::sync::{Arc, Weak};
 use super::client_rights::ClientRights;
 use super::policy_in_force::PolicyInForce;
 use super::policy_mode::PolicyMode;
-use super::quota::{Growth, QuotaLedger};
-use crate::model::{Caller, Commit, Key, Realm, Target, Write};
+use super::quota::{Growth, QuotaLedger, SummedChanges};
+use crate::model::{Caller, Commit, Key, Write};
 use crate::space::{
-    Denied, EntrySource, OverQuota, QuotaReservation, QuotaResource, Quotas, ReservedOrder,
+    Denied, EntrySource, OverQuota, QuotaReservation, QuotaSum, Quotas, ReservedOrder,
 };
 
 /// Judges the changes of clients by the quotas of the policy in force.
@@ -18,14 +18,10 @@ pub(super) struct KeyspaceQuotas {
     ledger: Arc<QuotaLedger>,
 }
 
-/// A quota that has too little left for a change.
-struct QuotaTooSmall {
-    path: Box<[u8]>,
-    quota: String,
-    resource: QuotaResource,
-}
+/// What is written, and what that comes to where it was summed up before.
+type SummedWrites<'a> = (&'a [Write], Option<&'a SummedChanges>);
 
-type Judged = Result<Option<Box<dyn QuotaReservation>>, QuotaTooSmall>;
+type Judged = Result<Option<Box<dyn QuotaReservation>>, OverQuota>;
 
 impl KeyspaceQuotas {
     /// Those of a keyspace that is to be opened.
@@ -38,18 +34,19 @@ impl KeyspaceQuotas {
     fn reserve_for(
         &self,
         client: &ClientRights,
-        (writes, order): (&[Write], ReservedOrder),
-    ) -> (Judged, Vec<QuotaTooSmall>) {
+        writes: SummedWrites<'_>,
+        order: ReservedOrder,
+    ) -> (Judged, Vec<OverQuota>) {
         let policy = self.policy.current();
         let mut warned = Vec::new();
-        let judge = |path: &[u8], growth: Growth| {
+        let judge = |path: &[u8], growth: Growth, written: Option<&Key>| {
             let own = client.quotas.of_path(path).iter();
             let mut quotas = own.chain(policy.quotas_of_all.of_path(path));
             let too_small = quotas.find_map(|quota| {
-                Some(QuotaTooSmall {
-                    path: path.into(),
+                Some(OverQuota {
                     resource: quota.refuses(growth)?,
                     quota: quota.name().to_owned(),
+                    key: written.map_or_else(|| Key::user(path), Key::clone),
                 })
             });
             match too_small {
@@ -71,21 +68,9 @@ fn boxed<R: QuotaReservation + 'static>(reserved: Option<R>) -> Option<Box<dyn Q
     Some(reserved)
 }
 
-impl QuotaTooSmall {
-    /// With the first key that a change adds to beneath the path.
-    fn of(self, writes: &[Write]) -> OverQuota {
-        let mut written = writes.iter().filter(|write| write.put.is_some());
-        let found = written.find_map(|write| {
-            let (Target::Key(key) | Target::InOrder(key)) = &write.target;
-            let is_own = key.realm() == Realm::User && key.as_bytes().starts_with(&self.path);
-            is_own.then(|| key.clone())
-        });
-        OverQuota {
-            quota: self.quota,
-            resource: self.resource,
-            key: found.unwrap_or_else(|| Key::user(&self.path)),
-        }
-    }
+/// What the ledger has summed up.
+fn summed(sum: Option<&QuotaSum>) -> Option<&SummedChanges> {
+    sum.and_then(QuotaSum::get)
 }
 
 impl Quotas for KeyspaceQuotas {
@@ -93,16 +78,27 @@ impl Quotas for KeyspaceQuotas {
         self.ledger.begin(entries);
     }
 
-    fn follow(&self, commits: &mut dyn Iterator<Item = &Commit>) {
-        self.ledger.follow(commits);
+    fn follow(&self, commits: &[Arc<Commit>], sum: Option<&QuotaSum>) {
+        self.ledger.follow(commits, summed(sum));
+    }
+
+    fn sum_of_writes(&self, writes: &[Write]) -> Option<QuotaSum> {
+        let sum = || QuotaSum::new(self.ledger.sum_writes(writes));
+        (!self.ledger.is_idle()).then(sum)
+    }
+
+    fn sum_of_commit(&self, commit: &Commit) -> Option<QuotaSum> {
+        let sum = || QuotaSum::new(self.ledger.sum_commit(commit));
+        (!self.ledger.is_idle()).then(sum)
     }
 
     fn reserve(
         &self,
         caller: &Caller,
-        writes: &[Write],
+        (writes, sum): (&[Write], Option<&QuotaSum>),
         order: ReservedOrder,
     ) -> Result<Option<Box<dyn QuotaReservation>>, Denied> {
+        let writes = (writes, summed(sum));
         if self.ledger.is_idle() {
             return Ok(None);
         }
@@ -110,14 +106,14 @@ impl Quotas for KeyspaceQuotas {
             // What ends must be able to end. It counts all the same.
             let reserved = self
                 .ledger
-                .reserve(writes, order, |_, _| Ok::<_, Denied>(()));
+                .reserve(writes, order, |_, _, _| Ok::<_, Denied>(()));
             return reserved.map(boxed);
         };
-        let (reserved, warned) = self.reserve_for(&client, (writes, order));
+        let (reserved, warned) = self.reserve_for(&client, writes, order);
         for too_small in warned {
-            self.note(caller, &too_small.of(writes));
+            self.note(caller, &too_small);
         }
-        reserved.map_err(|too_small| Denied::OverQuota(too_small.of(writes)))
+        reserved.map_err(Denied::OverQuota)
     }
 
     fn note(&self, caller: &Caller, denied: &OverQuota) {

@@ -80,6 +80,7 @@ impl Keyspace {
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         turn.is_prepared = false;
+        turn.sum = None;
         let mut entered = self.enter();
         let attempt = match entered.order {
             Some(order) => {
@@ -201,7 +202,7 @@ impl Keyspace {
         &self,
         entered: &mut Entered<'_>,
         (mut reply, renewal): (NotedReply<R>, &Renewal),
-        set: Option<ReadWriteSet>,
+        set: Option<Arc<ReadWriteSet>>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         if let Err(woken) = self.check(entered, set, turn) {
@@ -230,15 +231,16 @@ impl Keyspace {
     pub(crate) fn lock(
         &self,
         entered: &mut Entered<'_>,
-        set: Option<ReadWriteSet>,
+        set: Option<Arc<ReadWriteSet>>,
         turn: &mut ChangeTurn,
     ) -> Result<WriteLocks, oneshot::Receiver<()>> {
         if let Some(locks) = turn.reserved.take() {
             return Ok(locks);
         }
         let set = set.unwrap_or_default();
-        let ticket = turn.ticket.as_ref();
-        let locks = entered.queue.try_lock(&self.inner.section, set, ticket);
+        let (ticket, compared) = (turn.ticket.as_ref(), &turn.compared);
+        let section = &self.inner.section;
+        let locks = entered.queue.try_lock(section, set, ticket, compared);
         locks.map_err(|blocked| self.wait(entered, blocked, turn))
     }
 
@@ -247,11 +249,12 @@ impl Keyspace {
     pub(crate) fn check(
         &self,
         entered: &mut Entered<'_>,
-        set: Option<ReadWriteSet>,
+        set: Option<Arc<ReadWriteSet>>,
         turn: &mut ChangeTurn,
     ) -> Result<(), oneshot::Receiver<()>> {
         let Some(set) = set else { return Ok(()) };
-        let clear = entered.queue.check(set, turn.ticket.as_ref());
+        let (ticket, compared) = (turn.ticket.as_ref(), &turn.compared);
+        let clear = entered.queue.check(set, ticket, compared);
         clear.map_err(|blocked| self.wait(entered, blocked, turn))
     }
 

@@ -1,8 +1,12 @@
 //! `ChangeTurn`: what a change keeps from one attempt to the next, and where it is decided.
 
+use std::sync::Arc;
+
 use super::asked_for::AskedFor;
 use super::critical_section::{Ticket, WriteLocks};
 use super::decision::DecidedWhere;
+use super::lock_table::Compared;
+use super::quota::QuotaSum;
 use super::read_write_set::ReadWriteSet;
 use crate::store::QueueRoom;
 
@@ -34,10 +38,14 @@ pub(crate) struct ChangeTurn {
     pub(crate) is_wide: bool,
     /// Whether the store prepares it beside the others, rather than accept it in order.
     pub(crate) is_prepared: bool,
+    /// What it does beneath prefixes that have quotas, where that was summed up outside.
+    pub(crate) sum: Option<QuotaSum>,
     /// How often others wrote what it was decided on outside.
     pub(crate) disturbed: u32,
     /// What it was found to read and write when others disturbed it last.
-    pub(crate) expected: Option<ReadWriteSet>,
+    pub(crate) expected: Option<Arc<ReadWriteSet>>,
+    /// What its set was compared with outside.
+    pub(crate) compared: Compared,
     /// Its locks, where it has them before it is decided.
     pub(crate) reserved: Option<WriteLocks>,
     /// Locks to be given back outside the critical section: giving them back enters it.
@@ -72,7 +80,7 @@ impl ChangeTurn {
     }
 
     /// Notes that others wrote what it was decided on.
-    pub(crate) fn was_disturbed(&mut self, set: ReadWriteSet) {
+    pub(crate) fn was_disturbed(&mut self, set: Arc<ReadWriteSet>) {
         self.disturbed += 1;
         self.expected = Some(set);
         self.give_back();

@@ -1,5 +1,7 @@
 //! Decisions: a draft is filled, judged by the guard, and becomes a proposal.
 
+use std::sync::Arc;
+
 use super::access::AccessCaller;
 use super::asked_for::AskedFor;
 use super::audit::{AuditedChange, NotedReply};
@@ -62,7 +64,7 @@ impl Keyspace {
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         (place, asks): (DecidedWhere, bool),
         asked: &mut AskedFor,
-    ) -> (Decided<R, E>, Option<ReadWriteSet>) {
+    ) -> (Decided<R, E>, Option<Arc<ReadWriteSet>>) {
         let bounds = match place {
             DecidedWhere::Inside => INSIDE,
             DecidedWhere::Anywhere => DraftBounds {
@@ -97,11 +99,11 @@ impl Keyspace {
         }
         let (reply, mut proposal) = match judged {
             Err(error) => {
-                let set = asks.then(|| draft.take_read_write_set());
+                let set = asks.then(|| Arc::new(draft.take_read_write_set()));
                 return (Decided::NoWrites(Err(error)), set);
             }
             Ok(judged) if judged.proposal.writes.is_empty() && !judged.undid => {
-                let set = asks.then(|| draft.take_read_write_set());
+                let set = asks.then(|| Arc::new(draft.take_read_write_set()));
                 let answer = Ok(Committed {
                     reply: judged.reply,
                     revision: base.revision(),
@@ -119,7 +121,7 @@ impl Keyspace {
             DecidedWhere::Anywhere => None,
         };
         let asks = asks || proposal.writes.len() > MAX_PENDING_WRITES;
-        let set = asks.then(|| draft.take_read_write_set());
+        let set = asks.then(|| Arc::new(draft.take_read_write_set()));
         match renewal {
             Some(renewal) => (Decided::Renews(reply, Box::new(renewal)), set),
             None => (Decided::Writes(reply, proposal), set),

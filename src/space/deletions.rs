@@ -10,7 +10,7 @@ use crate::model::Key;
 
 /// The deletions from which on those of one commit are kept as a block. There are few of these at a time, because all
 /// deletions that are remembered are bounded.
-pub(crate) const BLOCK: usize = 8_192;
+pub(crate) const BLOCK: usize = 2_048;
 
 /// Deletions by key. Cloning it costs nothing.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,13 @@ pub(crate) struct DeletedBlock {
 impl DeletedBlock {
     fn keys(&self) -> &[Key] {
         self.keys.get(self.forgotten..).unwrap_or_default()
+    }
+
+    fn has(&self, key: &Key) -> bool {
+        let keys = self.keys();
+        // Most blocks have nothing near it.
+        let reaches = keys.first() <= Some(key) && Some(key) <= keys.last();
+        reaches && keys.binary_search(key).is_ok()
     }
 
     fn within(&self, (from, to): (Bound<&Key>, Bound<&Key>)) -> &[Key] {
@@ -87,7 +94,7 @@ impl Deletions {
     /// When a key that has no entry was deleted.
     pub(crate) fn get(&self, key: &Key) -> Option<u64> {
         let single = self.by_key.get(key).copied();
-        let has_key = |block: &&DeletedBlock| block.keys().binary_search(key).is_ok();
+        let has_key = |block: &&DeletedBlock| block.has(key);
         let block = self.blocks.iter().rev().find(has_key);
         single.max(block.map(|block| block.revision))
     }

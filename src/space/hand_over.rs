@@ -22,7 +22,7 @@ impl Keyspace {
         entered: &mut Entered<'_>,
         caller: &Caller,
         (mut reply, proposal): (NotedReply<R>, Proposal),
-        set: Option<ReadWriteSet>,
+        set: Option<Arc<ReadWriteSet>>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let Some(order) = entered.order.filter(|_| !turn.is_prepared) else {
@@ -30,7 +30,7 @@ impl Keyspace {
                 Ok(locks) => locks,
                 Err(woken) => return Attempt::Wait(woken),
             };
-            return match self.reserve(caller, &proposal, ReservedOrder::Uncertain) {
+            return match self.reserve(caller, &proposal, ReservedOrder::Uncertain, turn) {
                 Ok(reserved) => {
                     reply.keep(reserved);
                     reply.hand_over(None);
@@ -53,7 +53,7 @@ impl Keyspace {
             Ok(locks) => locks,
             Err(woken) => return Attempt::Wait(woken),
         };
-        match self.reserve(caller, &proposal, ReservedOrder::Accepted) {
+        match self.reserve(caller, &proposal, ReservedOrder::Accepted, turn) {
             Ok(reserved) => {
                 let attempt = accept(entered, order, proposal, (reply, locks), turn);
                 if matches!(attempt, Attempt::Accepted(..)) {
@@ -81,9 +81,13 @@ impl Keyspace {
         caller: &Caller,
         proposal: &Proposal,
         order: ReservedOrder,
+        turn: &ChangeTurn,
     ) -> Result<Option<Box<dyn QuotaReservation>>, Denied> {
         match &self.inner.quotas {
-            Some(quotas) => quotas.reserve(caller, &proposal.writes, order),
+            Some(quotas) => {
+                let writes = (&proposal.writes[..], turn.sum.as_ref());
+                quotas.reserve(caller, writes, order)
+            }
             None => Ok(None),
         }
     }

@@ -16,10 +16,12 @@ const MAX_COMMITS: usize = 16_384;
 const SOFT_BYTES: usize = 32 << 20;
 /// Past this weight, in bytes, even fewer are kept.
 const MAX_BYTES: usize = 256 << 20;
-/// A commit of more changes is freed elsewhere.
+/// A commit of more changes is freed elsewhere, and so are commits that have more together and go at once.
 const RETIRED_CHANGES: usize = 4_096;
 /// Commits looked at between two times that the lock is taken.
 const SLICE: usize = 256;
+/// As many changes as are looked at while others wait for that.
+const LITTLE: usize = 1_024;
 
 /// The last commits, in order.
 #[derive(Debug, Default)]
@@ -51,22 +53,28 @@ impl History {
     pub(crate) fn load(&self, commits: &[Arc<Commit>], floor: u64) {
         let mut window = self.window.write();
         window.floor = floor;
+        let mut gone = Vec::new();
         for commit in commits {
-            window.push(commit, commit.weight());
+            window.push(commit, commit.weight(), &mut gone);
         }
     }
 
     /// Adds commits that just happened.
     pub(crate) fn push(&self, commits: &[Arc<Commit>]) {
+        let mut gone = Vec::new();
         let mut window = self.window.write();
         for commit in commits {
-            window.push(commit, commit.weight());
+            window.push(commit, commit.weight(), &mut gone);
         }
+        drop(window);
+        free(gone);
     }
 
     /// Adds one that takes so much memory, which was found out before.
     pub(crate) fn push_weighed(&self, commit: &Arc<Commit>, weight: usize) {
-        self.window.write().push(commit, weight);
+        let mut gone = Vec::new();
+        self.window.write().push(commit, weight, &mut gone);
+        free(gone);
     }
 
     /// Not every commit up to this revision is known.
@@ -90,6 +98,14 @@ impl History {
             .commits
             .partition_point(|commit| commit.revision < from);
         window.commits.len() - before
+    }
+
+    /// Whether there are but a few commits from revision `from` on, with few changes.
+    pub(crate) fn is_little_from(&self, from: u64) -> bool {
+        self.slice(from, SLICE).is_ok_and(|past| {
+            let changes = past.commits.iter().map(|commit| commit.changes.len());
+            past.next.is_none() && changes.sum::<usize>() <= LITTLE
+        })
     }
 
     /// At most `most` commits from revision `from` on, or `Err` with the floor where some of those are gone. The lock is held
@@ -129,7 +145,8 @@ impl History {
 }
 
 impl Window {
-    fn push(&mut self, commit: &Arc<Commit>, weight: usize) {
+    /// Adds a commit; those that go for its sake are `gone`, unless it is just one.
+    fn push(&mut self, commit: &Arc<Commit>, weight: usize, gone: &mut Vec<Arc<Commit>>) {
         self.weight += weight;
         self.weights.push_back(weight);
         self.commits.push_back(Arc::clone(commit));
@@ -141,6 +158,8 @@ impl Window {
             self.floor = oldest.revision;
             if oldest.changes.len() > RETIRED_CHANGES {
                 retire(oldest);
+            } else if self.too_much() {
+                gone.push(oldest);
             }
         }
     }
@@ -153,14 +172,29 @@ impl Window {
     }
 }
 
+/// Frees commits: a wide one makes thousands of others go at once.
+fn free(gone: Vec<Arc<Commit>>) {
+    let changes = gone.iter().map(|commit| commit.changes.len());
+    if changes.sum::<usize>() > RETIRED_CHANGES {
+        retire(Arc::new(gone));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{Change, Entry, Key, Record, Revision};
+    use bytes::Bytes;
+    use std::sync::mpsc;
+    use std::thread::{self, ThreadId};
 
     fn commit(revision: u64, value: usize) -> Arc<Commit> {
+        commit_of(revision, vec![0; value].into())
+    }
+
+    fn commit_of(revision: u64, value: Bytes) -> Arc<Commit> {
         let record = Record {
-            value: vec![0; value].into(),
+            value,
             ..Record::default()
         };
         let entry = Arc::new(Entry {
@@ -232,5 +266,35 @@ mod tests {
         });
         assert_eq!(found, Ok(Some(())));
         assert_eq!(history.slice(9, 1).unwrap().commits.len(), 1);
+    }
+
+    /// A value that says on which thread it is freed.
+    struct Value(mpsc::Sender<ThreadId>);
+
+    impl AsRef<[u8]> for Value {
+        fn as_ref(&self) -> &[u8] {
+            b"v"
+        }
+    }
+
+    impl Drop for Value {
+        fn drop(&mut self) {
+            let _gone = self.0.send(thread::current().id());
+        }
+    }
+
+    #[test]
+    fn commits_that_a_wide_one_drives_out_are_freed_elsewhere() {
+        const GONE: usize = RETIRED_CHANGES + 1_000;
+        let history = History::default();
+        let (freed, threads) = mpsc::channel();
+        for revision in (1..).take(MIN_COMMITS + GONE - 1) {
+            let value = Bytes::from_owner(Value(freed.clone()));
+            history.push(&[commit_of(revision, value)]);
+        }
+        history.push_weighed(&commit(10_000, 0), SOFT_BYTES + 1);
+        let own = thread::current().id();
+        let elsewhere = threads.iter().take(GONE).filter(|thread| *thread != own);
+        assert_eq!(elsewhere.count(), GONE - 1, "all but the last of them");
     }
 }

@@ -9,12 +9,12 @@ use super::lookup::Scan;
 use super::overlay::overlay;
 use super::quota::QuotaReservation;
 use super::read_write_set::{Effect, ReadWriteSet};
-use super::snapshot::Snapshot;
+use super::snapshot::{NARROW_CHANGES, Snapshot};
 use crate::model::{Attrs, Change, Commit, Entry, Key, KeyRange, LeaseId};
 use crate::store::KeyHash;
 
 /// The most writes of a change that is laid over the snapshot of later decisions. A wider one locks its read-write set.
-pub(crate) const MAX_PENDING_WRITES: usize = 256;
+pub(crate) const MAX_PENDING_WRITES: usize = NARROW_CHANGES;
 
 /// The commits that a store has accepted and that may not be durable yet, but for wide ones: those are locked instead
 /// (see [`super::critical_section`]).
@@ -32,6 +32,9 @@ pub(crate) struct PendingCommits {
     directories: PendingDirectories,
     /// The wide commits that are accepted and may not be durable yet, oldest first.
     wide: VecDeque<u64>,
+    /// The last wide commit that was durable when the directories were counted last: one that the store prepares beside the others
+    /// is not among those above.
+    last_wide: u64,
     /// What they add to what quotas count, wide ones too. Delivered, it is counted as being there before this is dropped.
     reserved: VecDeque<(u64, Box<dyn QuotaReservation>)>,
     /// The last revision assigned, be it to one of them or to a wide commit.
@@ -94,8 +97,9 @@ impl PendingCommits {
         }
         let wide = self.wide.len();
         self.wide.retain(|revision| *revision > durable.revision);
-        // Those that were accepted after a wide commit were counted without it.
-        if self.wide.len() < wide {
+        // Those that were accepted before a wide commit was shown were counted without it.
+        if self.wide.len() < wide || durable.last_wide > self.last_wide {
+            self.last_wide = durable.last_wide;
             self.entries.clear();
             self.directories = PendingDirectories::default();
             for commit in &self.commits {
@@ -405,6 +409,28 @@ mod tests {
             PendingSnapshot::new(&durable, &pending).bytes(),
             durable.bytes
         );
+    }
+
+    /// A deletion that is prepared is not among them, and is shown when some are pending that were accepted before.
+    #[test]
+    fn directories_are_counted_with_a_wide_commit_that_is_shown_first() {
+        const KEYS: u64 = 300;
+        let (mut durable, mut pending) = (Snapshot::default(), PendingCommits::default());
+        let mut wide = Commit::clone(&commit(KEYS + 1, "d/0", None));
+        wide.changes.clear();
+        for revision in 1..=KEYS {
+            let made = commit(revision, &format!("d/{revision}"), Some(Record::default()));
+            durable.apply(&made);
+            let Change { key, now, .. } = made.changes[0].clone();
+            let (now, before) = (None, now);
+            wide.changes.push(Change { key, now, before });
+        }
+        let new = commit(KEYS + 2, "d/new", Some(Record::default()));
+        add(&mut pending, &durable, new);
+        durable.apply(&wide);
+        pending.settle(&durable);
+        let counted = PendingSnapshot::new(&durable, &pending).directory("d");
+        assert_eq!((counted.children, counted.ever), (1, 1));
     }
 
     #[test]

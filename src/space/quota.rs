@@ -3,8 +3,9 @@
 //! What a change adds is reserved in the critical section, when nothing can keep it from the store any more, and counts until
 //! it is delivered or has surely failed. So two changes that are on their way never share the last place.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use super::denied::Denied;
 use super::over_quota::OverQuota;
@@ -15,11 +16,19 @@ pub trait Quotas: fmt::Debug + Send + Sync {
     /// Counts the entries, which it may do again later. Called once, before the first change; commits are followed already.
     fn begin(&self, entries: Weak<dyn EntrySource>);
 
-    /// Takes in commits as they are delivered, before the view shows them and before they are answered.
-    fn follow(&self, commits: &mut dyn Iterator<Item = &Commit>);
+    /// Takes in commits as they are delivered, before the view shows them and before they are answered. Of one commit alone it
+    /// may have been summed up before what it does.
+    fn follow(&self, commits: &[Arc<Commit>], sum: Option<&QuotaSum>);
+
+    /// Sums up what writes do, before the turn in which they are reserved: then that costs what differs between prefixes, not
+    /// what is written. `None` where nothing is counted.
+    fn sum_of_writes(&self, writes: &[Write]) -> Option<QuotaSum>;
+
+    /// The same of a commit that is to be delivered.
+    fn sum_of_commit(&self, commit: &Commit) -> Option<QuotaSum>;
 
     /// Reserves what a caller's writes add, until the reservation is dropped or [`Quotas::follow`] has the commit. `None`
-    /// where nothing of it is counted.
+    /// where nothing of it is counted. It may have been summed up before what they do.
     ///
     /// # Errors
     ///
@@ -27,12 +36,33 @@ pub trait Quotas: fmt::Debug + Send + Sync {
     fn reserve(
         &self,
         caller: &Caller,
-        writes: &[Write],
+        writes: (&[Write], Option<&QuotaSum>),
         order: ReservedOrder,
     ) -> Result<Option<Box<dyn QuotaReservation>>, Denied>;
 
     /// Takes note of a change that a quota refused.
     fn note(&self, caller: &Caller, denied: &OverQuota);
+}
+
+/// What a change does beneath counted prefixes, summed up. Where other prefixes are counted by its turn, it is summed up again.
+pub struct QuotaSum(Box<dyn Any + Send + Sync>);
+
+impl QuotaSum {
+    /// A sum, which its quotas alone know.
+    pub fn new(sum: impl Any + Send + Sync) -> Self {
+        Self(Box::new(sum))
+    }
+
+    /// The sum, where it is of this type.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl fmt::Debug for QuotaSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("QuotaSum")
+    }
 }
 
 /// What a change adds, or takes, until it is delivered or this is dropped.

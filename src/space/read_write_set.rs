@@ -266,6 +266,11 @@ impl ReadWriteSet {
         &self.writes
     }
 
+    /// Of how many parts it is.
+    pub(crate) fn parts(&self) -> usize {
+        self.entries.len() + self.spans.len() + self.writes.len()
+    }
+
     /// Whether it clashes with a write of this key alone.
     pub(crate) fn touched_by(&self, key: &Key, effect: Effect) -> bool {
         let matters = |own: &SpanUse| match own {
@@ -273,10 +278,69 @@ impl ReadWriteSet {
             SpanUse::Reads(Depth::Entries) | SpanUse::Writes => true,
         };
         let written = self.writes.binary_search_by(|(own, _)| own.cmp(key));
-        let mut wide = self.spans.iter();
         written.is_ok()
             || self.entries.binary_search(key).is_ok()
-            || wide.any(|(span, own)| matters(own) && span.contains(key))
+            || self.around(key).any(matters)
+    }
+
+    /// Whether one of the two writes what the other reads or writes. Costs a look-up in the other for each part of this one.
+    pub(crate) fn clashes(&self, other: &Self) -> bool {
+        let (mut entries, mut spans) = (self.entries.iter(), self.spans.iter());
+        let mut writes = self.writes.iter();
+        writes.any(|(key, effect)| other.touched_by(key, *effect))
+            || entries.any(|key| other.is_written(key))
+            || spans.any(|(span, own)| other.overlaps(span, *own))
+    }
+
+    /// Whether it writes this key.
+    fn is_written(&self, key: &Key) -> bool {
+        let written = self.writes.binary_search_by(|(own, _)| own.cmp(key));
+        written.is_ok() || self.around(key).any(|own| *own == SpanUse::Writes)
+    }
+
+    /// Whether it clashes with this use of a span.
+    fn overlaps(&self, span: &Span, own: SpanUse) -> bool {
+        if span.bounds().is_none() {
+            return false;
+        }
+        let from = self.writes.partition_point(|(key, _)| *key < span.from);
+        let written = self.writes.get(from..).unwrap_or_default();
+        let mut written = written.iter().take_while(|(key, _)| span.contains(key));
+        let writes = match own {
+            SpanUse::Reads(Depth::Keys) => written.any(|own| own.1 == Effect::ComesOrGoes),
+            SpanUse::Reads(Depth::Entries) | SpanUse::Writes => written.next().is_some(),
+        };
+        let from = self.entries.partition_point(|key| *key < span.from);
+        let reads = || self.entries.get(from).is_some_and(|key| span.contains(key));
+        // Two spans overlap where one begins in the other.
+        let uses = |other: &SpanUse| own == SpanUse::Writes || *other == SpanUse::Writes;
+        writes
+            || own == SpanUse::Writes && reads()
+            || self.around(&span.from).any(uses)
+            || self.groups().into_iter().any(|group| {
+                let from = group.partition_point(|(other, _)| other.from < span.from);
+                let begin = group.get(from..).unwrap_or_default().iter();
+                let mut begin = begin.take_while(|(other, _)| span.contains(&other.from));
+                begin.any(|(_, other)| uses(other))
+            })
+    }
+
+    /// How the spans around a key are used.
+    fn around(&self, key: &Key) -> impl Iterator<Item = &SpanUse> {
+        self.groups().into_iter().filter_map(move |group| {
+            let after = group.partition_point(|(span, _)| span.from <= *key);
+            let (span, own) = group.get(after.checked_sub(1)?)?;
+            span.contains(key).then_some(own)
+        })
+    }
+
+    /// The spans in two groups: in each they are in order, and have no key in common.
+    fn groups(&self) -> [&[(Span, SpanUse)]; 2] {
+        let keys = SpanUse::Reads(Depth::Keys);
+        let (entries, keys) = self
+            .spans
+            .split_at(self.spans.partition_point(|(_, own)| *own != keys));
+        [entries, keys]
     }
 }
 

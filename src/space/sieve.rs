@@ -26,6 +26,23 @@ pub trait EntrySieve: Send + Sync + Debug {
         entry: Option<&Entry>,
         beside: &dyn Fn(&Key) -> Option<Arc<Entry>>,
     ) -> bool;
+
+    /// The same of a state that is not shown yet: nobody is told, and nothing is noted.
+    fn foresee(
+        &self,
+        key: &Key,
+        entry: Option<&Entry>,
+        beside: &dyn Fn(&Key) -> Option<Arc<Entry>>,
+    ) -> Foreseen;
+}
+
+/// What a sieve will say of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foreseen {
+    /// Whether the entry will be kept from clients.
+    pub holds_back: bool,
+    /// Whether that, or the reason, is another than was noted last.
+    pub is_news: bool,
 }
 
 /// What a client may ask for, without what a sieve keeps back.

@@ -52,8 +52,8 @@ pub trait CommitSink: Send + Sync {
     /// Nobody may see anything of them before that.
     fn prepare(&self, _commits: &[Arc<Commit>]) {}
 
-    /// Gets ready for a commit that deletes many keys and has no revision yet. Commits of other keys are delivered before it; none
-    /// of its own is. Nobody may see anything of it, and nobody keeps it.
+    /// Gets ready for a commit that deletes many keys, writes few, and has no revision yet: nor do the entries that it puts. Commits
+    /// of other keys are delivered before it; none of its own is. Nobody may see anything of it, and nobody keeps it.
     fn prepare_wide(&self, _commit: &Arc<Commit>) -> PreparedDelivery {
         None
     }
@@ -85,8 +85,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// not, but never in part.
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>>;
 
-    /// Whether this store prepares a proposal beside the others, and gives it its place in the order when that is done. It is
-    /// decided on durable entries alone, and what it reads and writes is locked; it takes [`Store::commit`].
+    /// Whether this store weighs a proposal, and prepares it as far as it can, beside the others, and gives it its place in the order
+    /// when that is done. It is decided on durable entries alone, and what it reads and writes is locked; it takes
+    /// [`Store::commit`].
     fn prepares(&self, _proposal: &Proposal) -> bool {
         false
     }

@@ -45,20 +45,24 @@ impl Sequencer {
         if commit.revision != self.revision + 1 {
             return Err(CommitError::Conflict);
         }
-        self.take_changes(&commit.changes)?;
+        self.take_changes(commit.changes.iter())?;
         self.revision = commit.revision;
         Ok(())
     }
 
     /// Takes changes of a commit that is numbered later. Until then nothing else may be written to these keys.
-    pub(crate) fn take_changes(&mut self, changes: &[Change]) -> Result<(), CommitError> {
+    pub(crate) fn take_changes<'c>(
+        &mut self,
+        changes: impl DoubleEndedIterator<Item = &'c Change> + Clone,
+    ) -> Result<(), CommitError> {
         // One access for each key, as a commit may change hundreds of thousands: it is taken back where one does not fit.
-        for (place, change) in changes.iter().enumerate() {
+        for (place, change) in changes.clone().enumerate() {
             let expected = change.before.as_ref().map(|entry| entry.modified);
             let found = self.set(&change.key, change.now.as_ref().map(|now| now.modified));
             if found != expected {
                 self.set(&change.key, found);
-                self.take_back(changes.get(..place).unwrap_or_default());
+                let taken: Vec<_> = changes.take(place).collect();
+                self.take_back(taken.into_iter());
                 return Err(CommitError::Conflict);
             }
         }
@@ -66,8 +70,11 @@ impl Sequencer {
     }
 
     /// Undoes [`Self::take_changes`].
-    pub(crate) fn take_back(&mut self, changes: &[Change]) {
-        for change in changes.iter().rev() {
+    pub(crate) fn take_back<'c>(
+        &mut self,
+        changes: impl DoubleEndedIterator<Item = &'c Change>,
+    ) {
+        for change in changes.rev() {
             let before = change.before.as_ref().map(|before| before.modified);
             self.set(&change.key, before);
         }

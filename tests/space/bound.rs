@@ -23,7 +23,7 @@ fn session() -> Lease {
     }
 }
 
-async fn begin(space: &Keyspace) -> LeaseId {
+pub(super) async fn begin(space: &Keyspace) -> LeaseId {
     let session = session();
     change(space, |draft| draft.put_lease(&session)).await;
     session.id
@@ -41,7 +41,7 @@ async fn bind(space: &Keyspace, lease: LeaseId, count: usize) -> bool {
     .await
 }
 
-async fn end(space: &Keyspace, lease: LeaseId) -> (bool, u64) {
+pub(super) async fn end(space: &Keyspace, lease: LeaseId) -> (bool, u64) {
     let mut kept = None::<()>;
     let ended = space.end_lease(&Caller::System, LeaseProtocol::ZooKeeper, &mut kept, lease);
     let ended = ended.await.unwrap();

@@ -1,6 +1,7 @@
 //! Wide changes: they hold up nobody while they are decided, and miss nothing that is written meanwhile.
 
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -14,7 +15,9 @@ use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
 use prometheus_client::registry::Registry;
 use support::faces;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
+use super::bound::{begin, end};
 use super::{delete, get, put};
 
 async fn fill(space: &Keyspace, count: usize) {
@@ -141,17 +144,16 @@ fn seen(space: &Keyspace) -> Vec<String> {
     seen
 }
 
-/// On a store that prepares it, others write around it all the while: what is left, and what its watches see, is that of one
-/// change after another, before a restart and after it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_wide_deletion_that_is_prepared_is_one_change_among_others() {
-    const KEYS: usize = 10_000;
-    let directory = tempfile::tempdir().unwrap();
-    let space = on_disk(directory.path()).await;
-    fill(&space, KEYS).await;
-    let over = Arc::new(AtomicBool::new(false));
-    let others: Vec<_> = (0..4)
-        .map(|number| {
+/// Writes and deletes beneath `b/` all the while, until it is told to stop.
+struct Others {
+    over: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<usize>>,
+}
+
+impl Others {
+    fn of(space: &Keyspace) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let write = |number: usize| {
             let (space, over) = (space.clone(), Arc::clone(&over));
             tokio::spawn(async move {
                 let mut writes = 0;
@@ -162,8 +164,38 @@ async fn a_wide_deletion_that_is_prepared_is_one_change_among_others() {
                 }
                 writes
             })
-        })
-        .collect();
+        };
+        let tasks = (0..4).map(write).collect();
+        Self { over, tasks }
+    }
+
+    async fn stop(self) {
+        self.over.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            assert!(task.await.unwrap() > 0);
+        }
+    }
+}
+
+/// Closes the keyspace; opened again it is the same.
+async fn is_kept(space: Keyspace, directory: &Path) {
+    let before = seen(&space);
+    space.close().await;
+    drop(space);
+    let space = on_disk(directory).await;
+    assert_eq!(seen(&space), before);
+    space.close().await;
+}
+
+/// On a store that prepares it, others write around it all the while: what is left, and what its watches see, is that of one
+/// change after another, before a restart and after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wide_deletion_that_is_prepared_is_one_change_among_others() {
+    const KEYS: usize = 10_000;
+    let directory = tempfile::tempdir().unwrap();
+    let space = on_disk(directory.path()).await;
+    fill(&space, KEYS).await;
+    let others = Others::of(&space);
     for round in 0..3 {
         let mut watch = space.watch(&Caller::System, vec![KeyRange::Prefix(Key::user("a/"))]);
         let deleted = delete_all(&space, |_| {}).await;
@@ -179,15 +211,47 @@ async fn a_wide_deletion_that_is_prepared_is_one_change_among_others() {
             fill(&space, KEYS).await;
         }
     }
-    over.store(true, Ordering::Relaxed);
-    for other in others {
-        assert!(other.await.unwrap() > 0);
-    }
+    others.stop().await;
     put(&space, "a/00001", "again").await;
-    let before = seen(&space);
-    space.close().await;
-    drop(space);
+    is_kept(space, directory.path()).await;
+}
+
+/// A session's end deletes its record, too, and writes the nodes above that nobody wrote: its entries were their last children.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_end_of_a_session_with_many_entries_is_prepared_as_well() {
+    const KEYS: usize = 5_000;
+    const DIRECTORIES: usize = 7;
+    let directory = tempfile::tempdir().unwrap();
     let space = on_disk(directory.path()).await;
-    assert_eq!(seen(&space), before);
-    space.close().await;
+    let session = begin(&space).await;
+    let bind = |draft: &mut Draft<'_>| {
+        let bound = (0..KEYS).all(|n| {
+            let key = Key::user(format!("a/{}/{n:05}", n % DIRECTORIES));
+            let record = draft.successor(&key);
+            draft.put_bound(&key, session, record)
+        });
+        Ok::<_, Infallible>(bound)
+    };
+    assert!(space.commit(&Caller::System, bind).await.unwrap().reply);
+    let others = Others::of(&space);
+    let mut watch = space.watch(&Caller::System, vec![KeyRange::Prefix(Key::user("a/"))]);
+    let (ended, revision) = end(&space, session).await;
+    others.stop().await;
+    assert!(ended);
+    let told = watch.try_next().unwrap().unwrap();
+    assert_eq!((told.revision, watch.try_next().is_none()), (revision, true));
+    let puts = told.changes.iter().filter(|change| change.now.is_some());
+    assert_eq!(puts.count(), DIRECTORIES);
+    let view = space.read(&Caller::System);
+    assert!(view.lease(session).is_none());
+    let left: Vec<_> = view.scan(&Key::user("a/")).collect();
+    assert_eq!(left.len(), DIRECTORIES);
+    assert!(left.iter().all(|(_, entry)| entry.index() == revision));
+    let counts = ["a", "a/0"].map(|node| view.directory(node).children);
+    assert_eq!(counts, [u64::try_from(DIRECTORIES).unwrap(), 0]);
+    let files = std::fs::read_dir(directory.path().join("store/journal")).unwrap();
+    let mut names = files.map(|file| file.unwrap().file_name());
+    let is_list = |name: OsString| name.to_str().unwrap().ends_with(".list");
+    assert!(names.any(is_list), "its keys are in a list");
+    is_kept(space, directory.path()).await;
 }

@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use kubekv::model::{Cause, Entry, Key, Proposal};
-use kubekv::store::{CommitError, RetentionFloors, Store};
+use kubekv::model::{Cause, Commit, Entry, Key, Proposal, Revision};
+use kubekv::store::{CommitError, CommitSink, PreparedDelivery, RetentionFloors, Store};
+use parking_lot::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::common::{Recorder, commit, embedded, entry, look, open, put, sorted, write};
 
@@ -20,7 +24,8 @@ fn keys() -> Vec<Key> {
 async fn make(store: &dyn Store, keys: &[Key]) -> Vec<Arc<Entry>> {
     let puts = keys.iter().map(|key| write(key, None, Some("v")));
     let made = commit(store, puts.collect()).await.unwrap();
-    keys.iter().map(|key| entry(&made, key)).collect()
+    let entries = made.changes.iter().map(|own| own.now.clone());
+    entries.map(Option::unwrap).collect()
 }
 
 fn deletion(keys: &[Key], entries: &[Arc<Entry>]) -> Proposal {
@@ -72,18 +77,68 @@ async fn a_wide_deletion_is_whole_after_a_restart_and_after_its_journal_was_move
     };
     check(&look(dir.path()).await.unwrap());
 
-    // More than a journal holds.
     let (store, _) = open(dir.path()).await.unwrap();
-    let mut before = entry(&written, &other);
-    for _ in 0..6 {
-        let long = "v".repeat(2 << 20);
-        let commit = put(&store, &other, Some(&before), &long).await.unwrap();
-        before = entry(&commit, &other);
-    }
+    fill_journal(&store, &other, entry(&written, &other)).await;
     store.close().await;
     assert_eq!(lists(dir.path()), Vec::<PathBuf>::new());
     let opened = look(dir.path()).await.unwrap();
     assert_eq!(opened.history[..sink.delivered().len()], sink.delivered());
+}
+
+/// Writes so much that the journal is moved to the table.
+async fn fill_journal(store: &dyn Store, key: &Key, mut before: Arc<Entry>) {
+    for _ in 0..6 {
+        let long = "v".repeat(2 << 20);
+        let commit = put(store, key, Some(&before), &long).await.unwrap();
+        before = entry(&commit, key);
+    }
+}
+
+/// As the end of a session with many ephemerals: its record goes, and what is above them stays.
+#[tokio::test]
+async fn what_a_wide_deletion_writes_besides_has_its_place_in_it_after_a_restart_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, sink) = (embedded(dir.path()), Recorder::new());
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
+    let keys = keys();
+    let entries = make(&store, &keys).await;
+    let [lease, kept] = [Key::system("lease"), Key::user("kept")];
+    let new = Key::user("w");
+    let leased = put(&store, &lease, None, "l").await.unwrap();
+    let first = put(&store, &kept, None, "v").await.unwrap();
+    let mut deletion = deletion(&keys, &entries);
+    let end = write(&lease, Some(&entry(&leased, &lease)), None);
+    deletion.writes.insert(0, end);
+    let again = write(&kept, Some(&entry(&first, &kept)), Some("again"));
+    deletion.writes.insert(700, again);
+    deletion.writes.push(write(&new, None, Some("new")));
+    let made = store.commit(deletion).await.unwrap();
+    let order: Vec<_> = made.changes.iter().map(|own| own.key.clone()).collect();
+    assert_eq!((order.len(), &order[0]), (MANY + 3, &lease));
+    assert_eq!((&order[700], &order[MANY + 2]), (&kept, &new));
+    let place = u32::try_from(MANY).unwrap() + 2;
+    assert_eq!(entry(&made, &new).modified, Revision::new(made.revision, place));
+    // The next write of what it wrote rests on that.
+    let before = entry(&made, &kept);
+    let last = put(&store, &kept, Some(&before), "last").await.unwrap();
+    let stale = put(&store, &kept, Some(&before), "late").await;
+    assert!(matches!(stale, Err(CommitError::Conflict)), "{stale:?}");
+    store.close().await;
+    assert_eq!(lists(dir.path()).len(), 1, "it was prepared");
+
+    let check = |opened: &kubekv::store::StoreContents| {
+        let told = sink.delivered();
+        assert_eq!(opened.history[..told.len()], told, "`before` included");
+        let left: Vec<_> = sorted(opened).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(left, [kept.clone(), new.clone()]);
+        assert_eq!(opened.deletions.len(), MANY + 1);
+    };
+    check(&look(dir.path()).await.unwrap());
+    let (store, _) = open(dir.path()).await.unwrap();
+    fill_journal(&store, &kept, entry(&last, &kept)).await;
+    store.close().await;
+    assert_eq!(lists(dir.path()), Vec::<PathBuf>::new());
+    check(&look(dir.path()).await.unwrap());
 }
 
 #[tokio::test]
@@ -183,4 +238,50 @@ async fn a_store_that_is_closed_makes_a_wide_deletion_whole_or_not_at_all() {
         let opened = look(dir.path()).await.unwrap();
         assert_eq!(opened.entries.len(), left, "round {round}");
     }
+}
+
+/// A sink that gets ready for a wide deletion when it is told to.
+struct Held {
+    asked: mpsc::Sender<()>,
+    told: Mutex<mpsc::Receiver<()>>,
+}
+
+impl CommitSink for Held {
+    fn deliver(&self, _commits: Vec<Arc<Commit>>) {}
+
+    fn prepare_wide(&self, _commit: &Arc<Commit>) -> PreparedDelivery {
+        self.asked.send(()).unwrap();
+        self.told.lock().recv().unwrap();
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_write_while_a_deletion_is_prepared_that_is_longer_than_the_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(embedded(dir.path()));
+    let (asked, was_asked) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let told = Mutex::new(told);
+    store.open(Arc::new(Held { asked, told })).await.unwrap();
+    // With what each takes in a journal besides, they are more than 64 MiB.
+    let keys: Vec<Key> = (0..27_000)
+        .map(|n| Key::user(format!("w/{n:02000}")))
+        .collect();
+    let entries = make(&*store, &keys).await;
+    let deleting = tokio::spawn({
+        let (store, deletion) = (Arc::clone(&store), deletion(&keys, &entries));
+        async move { store.commit(deletion).await }
+    });
+    spawn_blocking(move || was_asked.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    let other = Key::user("other");
+    let written = timeout(Duration::from_secs(60), put(&*store, &other, None, "v"));
+    let written = written.await.expect("nobody waits for the deletion");
+    tell.send(()).unwrap();
+    let deleted = deleting.await.unwrap().unwrap();
+    assert!(written.unwrap().revision < deleted.revision);
+    store.close().await;
 }

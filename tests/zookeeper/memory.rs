@@ -80,6 +80,29 @@ async fn a_read_is_refused_where_its_client_has_no_more_memory_and_a_change_is_a
     client.close().await;
 }
 
+/// As in ZooKeeper, where a read that fails sets none.
+#[tokio::test]
+async fn a_read_that_is_refused_for_its_memory_leaves_no_watch() {
+    let face = Face::with_limits(MemoryLimits {
+        answers: 200_000,
+        ..MemoryLimits::default()
+    });
+    let face = face.await;
+    let mut client = Client::connect(face.address).await;
+    let mut writer = Client::connect(face.address).await;
+    let long = vec![b'x'; 150_000];
+    writer.create("/long", &long, 0).await.unwrap();
+    let refused = client.get("/long", true).await;
+    assert_eq!(refused.err(), Some(ErrorCode::Throttled));
+    writer.set("/long", b"short", -1).await.unwrap();
+    assert!(client.told().await.is_empty());
+    client.get("/long", true).await.unwrap();
+    writer.set("/long", b"", -1).await.unwrap();
+    assert_eq!(client.told().await, [(3, "/long".to_owned())]);
+    client.close().await;
+    writer.close().await;
+}
+
 /// Sets so many persistent watches; whether the connection goes on.
 async fn watch(client: &mut Client, paths: std::ops::Range<usize>) -> bool {
     let request = SetWatches2Request {

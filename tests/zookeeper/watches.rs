@@ -175,6 +175,53 @@ async fn the_watches_of_an_earlier_connection_are_set_again() {
     assert_eq!(second.told().await, since);
 }
 
+/// A client may have any number of watches. The test has one thread, as if the machine had one processor.
+#[tokio::test]
+async fn others_are_served_while_many_watches_are_set_again() {
+    const GONE: usize = 600;
+    let face = Face::in_memory().await;
+    let mut client = Client::connect(face.address).await;
+    let mut other = Client::connect(face.address).await;
+    let mut writer = Client::connect(face.address).await;
+    writer.create("/n", b"", 0).await.unwrap();
+    let paths = |name: &str, count| (0..count).map(|n| format!("/{name}{n}")).collect();
+    let watches = SetWatches2Request {
+        once: SetWatchesRequest {
+            relative_zxid: writer.zxid,
+            data: paths("gone", GONE),
+            exist: paths("later", 20_000),
+            child: Vec::new(),
+        },
+        ..SetWatches2Request::default()
+    };
+    let set = client.send(OpCode::SetWatches2, &watches).await;
+    let behind = client.send(OpCode::GetData, &watchable("/n", false)).await;
+    let mut served = 0;
+    let serve = async {
+        loop {
+            other.get("/n", false).await.unwrap();
+            served += 1;
+        }
+    };
+    let (header, _) = tokio::select! {
+        reply = client.reply() => reply.unwrap(),
+        () = serve => unreachable!(),
+    };
+    assert!(served > 0, "nobody else was served");
+    assert_eq!((header.xid, header.error), (set, 0));
+    let missed = (0..GONE).map(|n| event(2, &format!("/gone{n}")));
+    assert_eq!(
+        std::mem::take(&mut client.events),
+        missed.collect::<Vec<_>>()
+    );
+    assert_eq!(client.reply().await.unwrap().0.xid, behind);
+    for created in ["/later0", "/later19999", "/gone0"] {
+        writer.create(created, b"", 0).await.unwrap();
+    }
+    let later = [event(1, "/later0"), event(1, "/later19999")];
+    assert_eq!(client.told().await, later);
+}
+
 /// A client that pipelines reads that watch, against another that writes: no reply shows a change whose event is not sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn no_reply_overtakes_the_event_of_what_it_shows() {

@@ -11,7 +11,7 @@ use super::mode::DockerGuardMode;
 use crate::docker::{CheckedRecord, RecordFault, RecordKind, RecordPlace};
 use crate::guard::line_budget::LineBudget;
 use crate::model::{Entry, Key, Realm};
-use crate::space::EntrySieve;
+use crate::space::{EntrySieve, Foreseen};
 
 /// The most records that the status names.
 const NAMED: usize = 100;
@@ -149,5 +149,18 @@ impl EntrySieve for RecordSieve {
         let is_harmful = fault.is_some();
         self.note(key, fault);
         is_harmful && self.mode == DockerGuardMode::Enforce
+    }
+
+    fn foresee(
+        &self,
+        key: &Key,
+        entry: Option<&Entry>,
+        beside: &dyn Fn(&Key) -> Option<Arc<Entry>>,
+    ) -> Foreseen {
+        let fault = entry.and_then(|entry| fault(key, entry, beside));
+        Foreseen {
+            holds_back: fault.is_some() && self.mode == DockerGuardMode::Enforce,
+            is_news: self.harmful.lock().get(key) != fault.as_ref(),
+        }
     }
 }

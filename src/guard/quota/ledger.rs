@@ -1,17 +1,15 @@
 //! `QuotaLedger`: how much there is beneath counted paths, with what is on its way to the store.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use super::path_shapes::{PathShapes, ShapeWalk};
+use super::summed_changes::{NAME, ReservedKey, SummedChanges, each_change};
 use super::usage::{Growth, Usage};
-use crate::model::{Commit, Key, Realm, Target, Write};
+use crate::model::{Commit, Key, Write};
 use crate::space::{EntrySource, QuotaReservation, ReservedOrder};
-
-/// How long a name is that the store gives: 20 digits.
-const NAME: &[u8] = b"00000000000000000000";
 
 /// Counts the entries of one keyspace.
 #[derive(Debug, Default)]
@@ -36,18 +34,8 @@ struct LedgerState {
     /// The last commit that was delivered.
     followed: u64,
     /// The commits since, while everything is counted anew.
-    since: Option<Vec<Commit>>,
+    since: Option<Vec<Arc<Commit>>>,
 }
-
-/// A key by which a commit is recognized; or a parent, of a key that the store names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum ReservedKey {
-    Named(Key),
-    Beneath(Key),
-}
-
-/// What is changed beneath each path.
-type Changes = BTreeMap<Arc<[u8]>, Usage>;
 
 /// What there is beneath a path.
 #[derive(Clone, Copy, Debug, Default)]
@@ -158,12 +146,28 @@ impl QuotaLedger {
         state.forget_empty();
     }
 
-    /// Takes in commits as they are delivered.
-    pub(crate) fn follow(&self, commits: &mut dyn Iterator<Item = &Commit>) {
+    /// Takes in commits as they are delivered; of one alone it may have been summed up before what it does.
+    pub(crate) fn follow(&self, commits: &[Arc<Commit>], summed: Option<&SummedChanges>) {
         let mut state = self.state.lock();
         for commit in commits {
-            state.follow(commit);
+            state.begin(commit);
+            match summed {
+                Some(summed) if summed.counts(&state.shapes) => state.follow_summed(summed),
+                Some(_) | None => state.follow(commit),
+            }
         }
+    }
+
+    /// Sums up what writes do.
+    pub(crate) fn sum_writes(&self, writes: &[Write]) -> SummedChanges {
+        let shapes = Arc::clone(&self.state.lock().shapes);
+        SummedChanges::of_writes(&shapes, &mut ShapeWalk::default(), writes, |_| None)
+    }
+
+    /// Sums up what a commit does.
+    pub(crate) fn sum_commit(&self, commit: &Commit) -> SummedChanges {
+        let shapes = Arc::clone(&self.state.lock().shapes);
+        SummedChanges::of_commit(&shapes, commit)
     }
 
     /// What there is beneath a path, without what is on its way.
@@ -195,35 +199,40 @@ impl QuotaLedger {
         self.state.lock().shapes.is_empty()
     }
 
-    /// Reserves what writes add, if `judge` agrees for each path beneath which they write, in the order of paths. `None`
-    /// where they write beneath none.
+    /// Reserves what writes add, if `judge` agrees for each path beneath which they write, in the order of paths, given the
+    /// first key that they put there. `None` where they write beneath none. It may have been summed up before what they do.
     pub(crate) fn reserve<E>(
         self: &Arc<Self>,
-        writes: &[Write],
+        (writes, summed): (&[Write], Option<&SummedChanges>),
         order: ReservedOrder,
-        mut judge: impl FnMut(&[u8], Growth) -> Result<(), E>,
+        mut judge: impl FnMut(&[u8], Growth, Option<&Key>) -> Result<(), E>,
     ) -> Result<Option<LedgerReservation>, E> {
         let state = &mut *self.state.lock();
-        let Some((first, changes)) = state.changes(writes) else {
+        let summed_now;
+        let summed = match summed.filter(|summed| summed.counts(&state.shapes)) {
+            Some(summed) => summed,
+            None => {
+                summed_now = state.sum_writes(writes);
+                &summed_now
+            }
+        };
+        let Some(key) = &summed.first else {
             return Ok(None);
         };
-        for (path, added) in &changes {
+        for (path, change) in &summed.paths {
             let own = state.paths.get(path).copied().unwrap_or_default();
             let before = own.delivered.plus(own.reserved);
-            let added = *added;
-            judge(path, Growth { before, added })?;
+            let added = change.added;
+            judge(path, Growth { before, added }, change.written.as_ref())?;
         }
         let counted = |added: Usage| match order {
             ReservedOrder::Accepted => added,
             ReservedOrder::Uncertain => added.added(),
         };
-        let added = changes.into_iter().map(|(path, own)| (path, counted(own)));
-        let key = match first {
-            Target::Key(key) => ReservedKey::Named(key.clone()),
-            Target::InOrder(parent) => ReservedKey::Beneath(parent.clone()),
-        };
+        let paths = summed.paths.iter();
+        let added = paths.map(|(path, own)| (Arc::clone(path), counted(own.added)));
         let number = state.add(Reserved {
-            key,
+            key: key.clone(),
             added: added.collect(),
         });
         Ok(Some(LedgerReservation {
@@ -234,43 +243,11 @@ impl QuotaLedger {
 }
 
 impl LedgerState {
-    /// What writes change beneath each counted path, with the first of them that is beneath one.
-    fn changes<'w>(&mut self, writes: &'w [Write]) -> Option<(&'w Target, Changes)> {
-        if self.shapes.is_empty() {
-            return None;
-        }
-        let mut first = None;
-        let mut changes = Changes::new();
+    /// Sums up what writes do.
+    fn sum_writes(&mut self, writes: &[Write]) -> SummedChanges {
         let (shapes, walk, paths) = (&self.shapes, &mut self.walk, &self.paths);
-        for write in writes {
-            let named;
-            let key = match &write.target {
-                Target::Key(key) if key.realm() == Realm::User => key.as_bytes(),
-                Target::InOrder(parent) if parent.realm() == Realm::User => {
-                    named = [parent.as_bytes(), NAME].concat();
-                    &named
-                }
-                Target::Key(_) | Target::InOrder(_) => continue,
-            };
-            let weight = |record| Usage::weighed(key.len(), record);
-            let before = write.before.as_ref();
-            let before = before.map_or_else(Usage::default, |entry| weight(&entry.record));
-            let after = write.put.as_ref().map_or_else(Usage::default, weight);
-            let change = after.minus(before);
-            shapes.each_path(key, walk, |path| {
-                first.get_or_insert(&write.target);
-                if let Some(own) = changes.get_mut(path) {
-                    *own = own.plus(change);
-                } else {
-                    let path = match paths.get_key_value(path) {
-                        Some((path, _)) => Arc::clone(path),
-                        None => Arc::from(path),
-                    };
-                    changes.insert(path, change);
-                }
-            });
-        }
-        first.map(|first| (first, changes))
+        let known = |path: &[u8]| Some(Arc::clone(paths.get_key_value(path)?.0));
+        SummedChanges::of_writes(shapes, walk, writes, known)
     }
 
     fn add(&mut self, reserved: Reserved) -> u64 {
@@ -308,11 +285,15 @@ impl LedgerState {
         }
     }
 
-    fn follow(&mut self, commit: &Commit) {
+    /// Notes that a commit is delivered.
+    fn begin(&mut self, commit: &Arc<Commit>) {
         self.followed = commit.revision;
         if let Some(since) = &mut self.since {
-            since.push(commit.clone());
+            since.push(Arc::clone(commit));
         }
+    }
+
+    fn follow(&mut self, commit: &Commit) {
         if self.shapes.is_empty() {
             return;
         }
@@ -321,22 +302,23 @@ impl LedgerState {
         each_change(commit, |key, change| {
             shapes.each_path(key.as_bytes(), walk, |path| {
                 first.get_or_insert(key);
-                if let Some(own) = paths.get_mut(path) {
-                    own.delivered = own.delivered.plus(change);
-                    if own.is_empty() {
-                        paths.remove(path);
-                    }
-                } else if change != Usage::default() {
-                    let delivered = change;
-                    let reserved = Usage::default();
-                    let usage = PathUsage {
-                        delivered,
-                        reserved,
-                    };
-                    paths.insert(path.into(), usage);
-                }
+                deliver(paths, path, change);
             });
         });
+        self.release_of(first);
+    }
+
+    fn follow_summed(&mut self, summed: &SummedChanges) {
+        for (path, change) in &summed.paths {
+            deliver(&mut self.paths, path, change.added);
+        }
+        if let Some(ReservedKey::Named(first)) = &summed.first {
+            self.release_of(Some(first));
+        }
+    }
+
+    /// Gives back what is reserved for the commit whose first counted key this is.
+    fn release_of(&mut self, first: Option<&Key>) {
         if let Some(number) = first.and_then(|first| self.waiting_for(first)) {
             self.release(number);
         }
@@ -364,28 +346,27 @@ impl LedgerState {
     }
 }
 
-impl ReservedKey {
-    fn is_unnamed(&self) -> bool {
-        matches!(self, Self::Beneath(_))
-    }
-}
-
 impl PathUsage {
     fn is_empty(self) -> bool {
         self.delivered == Usage::default() && self.reserved == Usage::default()
     }
 }
 
-/// Visits what a commit does to each key that clients can name.
-fn each_change<'c>(commit: &'c Commit, mut visit: impl FnMut(&'c Key, Usage)) {
-    for change in &commit.changes {
-        if change.key.realm() == Realm::User {
-            let weight = |entry| Usage::of(&change.key, entry);
-            let now = change.now.as_deref().map_or_else(Usage::default, weight);
-            let before = change.before.as_deref();
-            let before = before.map_or_else(Usage::default, weight);
-            visit(&change.key, now.minus(before));
+/// Counts what is delivered beneath a path.
+fn deliver(paths: &mut HashMap<Arc<[u8]>, PathUsage>, path: &[u8], change: Usage) {
+    if let Some(own) = paths.get_mut(path) {
+        own.delivered = own.delivered.plus(change);
+        if own.is_empty() {
+            paths.remove(path);
         }
+    } else if change != Usage::default() {
+        let delivered = change;
+        let reserved = Usage::default();
+        let usage = PathUsage {
+            delivered,
+            reserved,
+        };
+        paths.insert(path.into(), usage);
     }
 }
 

@@ -100,6 +100,8 @@ struct Model {
     ledger: Arc<QuotaLedger>,
     delivered: Arc<Delivered>,
     order: ReservedOrder,
+    /// Whether what a change does is summed up before.
+    sums_before: bool,
     on_its_way: VecDeque<OnItsWay>,
     shapes: Vec<usize>,
     named: u64,
@@ -123,7 +125,7 @@ fn usage(key: &[u8], length: usize) -> Usage {
 }
 
 impl Model {
-    fn new(order: ReservedOrder) -> Self {
+    fn new(order: ReservedOrder, sums_before: bool) -> Self {
         let (ledger, delivered) = (Arc::<QuotaLedger>::default(), Arc::<Delivered>::default());
         let source: Weak<Delivered> = Arc::downgrade(&delivered);
         ledger.begin(source);
@@ -131,6 +133,7 @@ impl Model {
             ledger,
             delivered,
             order,
+            sums_before,
             on_its_way: VecDeque::new(),
             shapes: Vec::new(),
             named: 0,
@@ -179,8 +182,10 @@ impl Model {
                 put: length.map(|length| entry(length).record.clone()),
             })
             .collect();
-        let judge = |_: &[u8], _| Ok::<_, Infallible>(());
-        let Ok(reservation) = self.ledger.reserve(&writes, self.order, judge);
+        let judge = |_: &[u8], _, _: Option<&Key>| Ok::<_, Infallible>(());
+        let summed = self.sums_before.then(|| self.ledger.sum_writes(&writes));
+        let writes_and_sum = (&writes[..], summed.as_ref());
+        let Ok(reservation) = self.ledger.reserve(writes_and_sum, self.order, judge);
         self.on_its_way.push_back(OnItsWay {
             writes: changes
                 .iter()
@@ -211,7 +216,8 @@ impl Model {
             subject: None,
             changes: changes.collect(),
         };
-        self.ledger.follow(&mut [&commit].into_iter());
+        let summed = self.sums_before.then(|| self.ledger.sum_commit(&commit));
+        self.ledger.follow(&[Arc::new(commit)], summed.as_ref());
     }
 
     fn step(&mut self, step: &Step) {
@@ -341,10 +347,11 @@ proptest! {
     #[test]
     fn the_ledger_is_exact_whatever_comes_true(
         in_order in any::<bool>(),
+        sums_before in any::<bool>(),
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let order = if in_order { ReservedOrder::Accepted } else { ReservedOrder::Uncertain };
-        let mut model = Model::new(order);
+        let mut model = Model::new(order, sums_before);
         for step in &steps {
             model.step(step);
         }

@@ -5,8 +5,10 @@ mod ledger;
 #[cfg(test)]
 mod ledger_test;
 mod path_shapes;
+mod summed_changes;
 mod usage;
 
 pub(super) use ledger::QuotaLedger;
 pub(super) use path_shapes::{PathShape, PathShapes, ShapeSegment};
+pub(super) use summed_changes::SummedChanges;
 pub(super) use usage::Growth;

@@ -76,7 +76,7 @@ impl Applier {
             return None;
         }
         let current = self.current.load_full();
-        let mut snapshot = wide.finish(&current, commit.revision)?;
+        let mut snapshot = wide.finish(&current, commit)?;
         let keeps_states = self.watches.has_partial_subscriptions();
         let states = keeps_states.then(|| {
             Arc::new(CommitStates {
@@ -95,15 +95,17 @@ impl Applier {
             self.remember_deletions(&mut snapshot, commit, 0);
         }
         let counted = self.quotas.is_some().then(|| Arc::clone(commit));
+        let sifted = held_back_anew(commit, current.held_back(), snapshot.held_back());
+        let delivered = wide.delivered(commit);
         Some(NextSnapshot {
             snapshot,
-            delivered: vec![Arc::clone(commit)],
+            delivered: vec![Arc::clone(&delivered)],
             changed: vec![CommitEffects {
-                commit: Arc::clone(commit),
+                commit: delivered,
                 effects: Arc::clone(&wide.effects),
                 states,
             }],
-            sifted: Vec::new(),
+            sifted: sifted.into_iter().collect(),
             counted: counted.into_iter().collect(),
         })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use imbl::OrdSet;
+use imbl::ordset::DiffItem;
 
 use crate::model::{Change, Commit, Entry, Key};
 
@@ -13,24 +14,22 @@ pub(super) fn held_back_anew(
     before: &OrdSet<Key>,
     now: &OrdSet<Key>,
 ) -> Option<Arc<Commit>> {
-    if before == now {
-        return None;
-    }
-    let (gone, come) = (
-        before.iter().filter(|key| !now.contains(*key)),
-        now.iter().filter(|key| !before.contains(*key)),
-    );
-    let changes = gone.chain(come).map(|key| Change {
-        key: key.clone(),
-        now: None,
-        before: None,
+    let changes = before.diff(now).map(|own| match own {
+        DiffItem::Add(key) | DiffItem::Remove(key) => Change {
+            key: key.clone(),
+            now: None,
+            before: None,
+        },
     });
-    Some(Arc::new(Commit {
-        revision: commit.revision,
-        cause: commit.cause,
-        subject: None,
-        changes: changes.collect(),
-    }))
+    let changes: Vec<_> = changes.collect();
+    (!changes.is_empty()).then(|| {
+        Arc::new(Commit {
+            revision: commit.revision,
+            cause: commit.cause,
+            subject: None,
+            changes,
+        })
+    })
 }
 
 /// The commit as the past and watches know it: of what a sieve holds back, the value is empty.

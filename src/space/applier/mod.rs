@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use self::held_back::without_held_back;
 use self::next_snapshot::NextSnapshot;
 use super::directory_checkpoints::DirectoryCheckpoints;
 use super::freshness::Freshness;
@@ -20,7 +21,7 @@ use super::renewal_rules::RenewalRules;
 use super::retired::retire;
 use super::sieve::EntrySieve;
 use super::snapshot::Snapshot;
-use super::timers::Timers;
+use super::timers::{Timers, is_timed};
 use super::watches::Watches;
 use crate::model::{Commit, Entry, Key, KeyRange};
 use crate::store::{
@@ -169,15 +170,20 @@ impl Applier {
         }
         // Before decisions see it in the view, and no longer among what is pending: it counts once, always.
         if let Some(quotas) = &self.quotas {
-            quotas.follow(&mut counted.iter().map(AsRef::as_ref));
+            quotas.follow(&counted, wide.and_then(|wide| wide.sum.as_ref()));
         }
         match (wide, delivered.as_slice()) {
             (Some(wide), [commit]) => self.history.push_weighed(commit, wide.weight),
             _ => self.history.push(&delivered),
         }
         self.watches.announce(changed);
-        let is_timed = wide.is_none_or(|wide| wide.is_timed);
-        let update = is_timed.then(|| self.timers.follow(&delivered));
+        let update = match (wide, delivered.as_slice()) {
+            (Some(wide), [commit]) => self.timers.follow(wide.timed(commit)),
+            _ => {
+                let changes = delivered.iter().flat_map(|commit| &commit.changes);
+                self.timers.follow(changes.filter(|change| is_timed(change)))
+            }
+        };
         let before = self.current.swap(Arc::new(snapshot));
         drop(update);
         if wide.is_some() {
@@ -230,8 +236,13 @@ impl CommitSink for Applier {
             return None;
         }
         let current = self.current.load_full();
-        let mut wide = PreparedDeletion::new(&current, commit)?;
+        let wide = PreparedDeletion::new(&current, commit)?;
+        let mut wide = wide.sifted(commit, without_held_back)?;
         wide.renewed = self.renewals.one_each(wide.keys().iter());
+        wide.sum = self
+            .quotas
+            .as_ref()
+            .and_then(|quotas| quotas.sum_of_commit(commit));
         if !wide.catch_up(&self.history) {
             return None;
         }

@@ -1,6 +1,9 @@
 //! `Blockers`: the changes that a read-write set waits for.
 
+use std::collections::BTreeMap;
+
 use super::lock_users::{LockUsers, TicketNumber};
+use super::locked_set::LockedSet;
 
 /// How many changes one waits for, that it knows of: more are found when these are gone.
 const MAX_BLOCKERS: usize = 64;
@@ -34,6 +37,27 @@ impl Blockers {
             }
             (self.all.len() < MAX_BLOCKERS).then_some(())
         })
+    }
+
+    /// Adds the changes of those sets that come before and clash; `None` where there are enough.
+    pub(super) fn add_sets(
+        &mut self,
+        sets: &BTreeMap<TicketNumber, LockedSet>,
+        clashes: impl Fn(&LockedSet) -> bool,
+    ) -> Option<()> {
+        let number = self.number;
+        let before = |(own, other): &(&TicketNumber, &LockedSet)| other.precedes(**own, number);
+        for (own, other) in sets.iter().filter(before) {
+            #[cfg(test)]
+            {
+                self.steps += 1;
+            }
+            self.add(clashes(other).then_some(*own));
+            if self.all.len() >= MAX_BLOCKERS {
+                return None;
+            }
+        }
+        Some(())
     }
 
     fn add(&mut self, number: Option<TicketNumber>) {

@@ -1,13 +1,18 @@
 //! Lock table: the read-write sets of the changes that are in flight, and of those that wait for them.
 
 mod blockers;
+mod compared;
 mod lock_users;
+mod locked_set;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use self::blockers::Blockers;
+pub(crate) use self::compared::Compared;
 pub(crate) use self::lock_users::{LockState, TicketNumber};
 use self::lock_users::{LockUsers, enter, hold, leave};
+use self::locked_set::LockedSet;
 use super::prefix_map::PrefixMap;
 use super::read_write_set::{Depth, Effect, ReadWriteSet, Span, SpanUse};
 use crate::model::Key;
@@ -16,8 +21,18 @@ use crate::model::Key;
 /// however many others there are.
 ///
 /// Two sets that are held never clash: neither writes what the other reads or writes.
+///
+/// A set of many parts is kept as a whole, so that it is entered, held and removed in one step. Others find it by a look-up in it
+/// for each of their parts; with another of its kind it is compared before the critical section is entered ([`Compared`]).
 #[derive(Debug, Default)]
 pub(crate) struct LockTable {
+    /// The sets of few parts, whose parts are below, and how many these are together.
+    short: BTreeMap<TicketNumber, LockedSet>,
+    short_parts: usize,
+    /// The sets of many parts.
+    long: BTreeMap<TicketNumber, LockedSet>,
+    #[cfg(test)]
+    short_most: Option<usize>,
     writes: BTreeMap<Key, LockUsers<Effect>>,
     /// Reads of single entries, which most are.
     entries: BTreeMap<Key, LockUsers<()>>,
@@ -32,32 +47,87 @@ pub(crate) struct LockTable {
     steps: std::cell::Cell<usize>,
 }
 
+/// The parts of a set beyond which it is kept as a whole.
+const SHORT_MOST: usize = 256;
+
 impl LockTable {
+    /// Whether a set is kept as a whole.
+    pub(crate) fn is_long(&self, set: &ReadWriteSet) -> bool {
+        #[cfg(test)]
+        if let Some(most) = self.short_most {
+            return set.parts() > most;
+        }
+        set.parts() > SHORT_MOST
+    }
+
     /// The changes that a set clashes with, some of them where there are many: those in flight, and those that wait and came
-    /// before `number`. Where there are none, the set clashes with nothing.
-    pub(crate) fn blockers(&self, set: &ReadWriteSet, number: TicketNumber) -> Vec<TicketNumber> {
+    /// before `number`. Where there are none, the set clashes with nothing. A long set counts as clashing with another that it was
+    /// not compared with.
+    pub(crate) fn blockers(
+        &self,
+        set: &ReadWriteSet,
+        number: TicketNumber,
+        compared: &Compared,
+    ) -> Vec<TicketNumber> {
         let mut found = Blockers {
             number,
             all: Vec::new(),
             #[cfg(test)]
             steps: 0,
         };
-        // Wide uses first: they find most of what single keys beneath them would find one by one.
-        let wide = set.wide().iter();
-        let _full = wide
-            .map(|(span, own)| (span, *own))
-            .try_for_each(|(span, own)| self.block_span(span, own, &mut found))
-            .and_then(|()| {
-                let mut entries = set.entries().iter();
-                entries.try_for_each(|key| self.block_read(key, &mut found))
-            })
-            .and_then(|()| {
-                let mut writes = set.writes().iter();
-                writes.try_for_each(|(key, effect)| self.block_write(key, *effect, &mut found))
-            });
+        let is_long = self.is_long(set);
+        let clashes = |other: &LockedSet| {
+            if is_long {
+                compared.clashes(&other.set)
+            } else {
+                set.clashes(&other.set)
+            }
+        };
+        let takes_whole = is_long && self.short_parts < set.parts();
+        let _full = found.add_sets(&self.long, clashes).and_then(|()| {
+            if takes_whole {
+                found.add_sets(&self.short, |other| other.set.clashes(set))
+            } else {
+                self.block_parts(set, &mut found)
+            }
+        });
         #[cfg(test)]
         self.steps.set(self.steps.get() + found.steps);
         found.all
+    }
+
+    /// The long sets that come before a long one and that it was not compared with.
+    pub(crate) fn uncompared(
+        &self,
+        set: &ReadWriteSet,
+        number: TicketNumber,
+        compared: &Compared,
+    ) -> Vec<Arc<ReadWriteSet>> {
+        if !self.is_long(set) {
+            return Vec::new();
+        }
+        let others = self.long.iter();
+        let others = others.filter(|(own, other)| other.precedes(**own, number));
+        let others = others.map(|(_, other)| &other.set);
+        others
+            .filter(|other| !compared.has(other))
+            .cloned()
+            .collect()
+    }
+
+    /// Adds those that the parts of a set clash with, of the short ones.
+    fn block_parts(&self, set: &ReadWriteSet, found: &mut Blockers) -> Option<()> {
+        // Wide uses first: they find most of what single keys beneath them would find one by one.
+        for (span, own) in set.wide() {
+            self.block_span(span, *own, found)?;
+        }
+        for key in set.entries() {
+            self.block_read(key, found)?;
+        }
+        for (key, effect) in set.writes() {
+            self.block_write(key, *effect, found)?;
+        }
+        Some(())
     }
 
     fn block_span(&self, span: &Span, own: SpanUse, found: &mut Blockers) -> Option<()> {
@@ -117,7 +187,17 @@ impl LockTable {
     }
 
     /// Enters a set. One that is held clashes with none that is.
-    pub(crate) fn add(&mut self, set: &ReadWriteSet, number: TicketNumber, state: LockState) {
+    pub(crate) fn add(&mut self, set: &Arc<ReadWriteSet>, number: TicketNumber, state: LockState) {
+        let locked = LockedSet {
+            set: Arc::clone(set),
+            state,
+        };
+        if self.is_long(set) {
+            self.long.insert(number, locked);
+            return;
+        }
+        self.short.insert(number, locked);
+        self.short_parts += set.parts();
         for key in set.entries() {
             enter(&mut self.entries, key, (), number, state);
         }
@@ -148,6 +228,13 @@ impl LockTable {
 
     /// Gives a set that waits its locks.
     pub(crate) fn hold(&mut self, set: &ReadWriteSet, number: TicketNumber) {
+        let own = [&mut self.long, &mut self.short];
+        for own in own.into_iter().filter_map(|all| all.get_mut(&number)) {
+            own.state = LockState::Held;
+        }
+        if self.is_long(set) {
+            return;
+        }
         for key in set.entries() {
             hold(self.entries.get_mut(key), (), number);
         }
@@ -167,6 +254,12 @@ impl LockTable {
 
     /// Removes a set that waits or is held.
     pub(crate) fn remove(&mut self, set: &ReadWriteSet, number: TicketNumber) {
+        if self.is_long(set) {
+            self.long.remove(&number);
+            return;
+        }
+        self.short.remove(&number);
+        self.short_parts -= set.parts();
         for key in set.entries() {
             leave(&mut self.entries, key, (), number);
         }
@@ -209,7 +302,7 @@ impl LockTable {
 
     /// Whether no change is in flight and none waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.entries.is_empty() && self.starts.is_empty()
+        self.short.is_empty() && self.long.is_empty()
     }
 }
 

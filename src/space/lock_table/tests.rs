@@ -6,41 +6,66 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn beneath(prefix: &str, depth: Depth) -> ReadWriteSet {
+fn beneath(prefix: &str, depth: Depth) -> Arc<ReadWriteSet> {
     let prefix = Key::user(prefix);
     let end = prefix
         .prefix_end()
         .map_or(Bound::Unbounded, Bound::Excluded);
-    ReadWriteSet::new(vec![(Span::new(&prefix, end), depth)], Vec::new())
+    set(vec![(Span::new(&prefix, end), depth)], Vec::new())
 }
 
-fn reads(key: &str) -> ReadWriteSet {
+fn set(reads: Vec<(Span, Depth)>, writes: Vec<(Key, Effect)>) -> Arc<ReadWriteSet> {
+    Arc::new(ReadWriteSet::new(reads, writes))
+}
+
+fn reads(key: &str) -> Arc<ReadWriteSet> {
     let span = Span::key(&Key::user(key));
-    ReadWriteSet::new(vec![(span, Depth::Entries)], Vec::new())
+    set(vec![(span, Depth::Entries)], Vec::new())
 }
 
-fn writes(key: &str, effect: Effect) -> ReadWriteSet {
+fn writes(key: &str, effect: Effect) -> Arc<ReadWriteSet> {
     let key = Key::user(key);
     let read = (Span::key(&key), Depth::Entries);
-    ReadWriteSet::new(vec![read], vec![(key, effect)])
+    set(vec![read], vec![(key, effect)])
 }
 
-fn clash(held: &ReadWriteSet, other: &ReadWriteSet) -> bool {
-    let mut all = LockTable::default();
-    all.add(held, 1, LockState::Held);
-    let clash = !all.blockers(other, 2).is_empty();
-    all.remove(held, 1);
-    assert!(all.blockers(other, 2).is_empty() && all.is_empty());
-    assert_eq!(all.wide_writes, 0);
+/// Those that a set waits for, once it is compared with the long ones.
+fn blockers(
+    table: &LockTable,
+    set: &Arc<ReadWriteSet>,
+    number: TicketNumber,
+) -> Vec<TicketNumber> {
+    let mut compared = Compared::default();
+    let others = table.uncompared(set, number, &compared);
+    compared.compare(set, others);
+    table.blockers(set, number, &compared)
+}
+
+fn clash(held: &Arc<ReadWriteSet>, other: &Arc<ReadWriteSet>) -> bool {
+    let clash_of = |short_most| {
+        let mut all = LockTable {
+            short_most,
+            ..LockTable::default()
+        };
+        all.add(held, 1, LockState::Held);
+        let clash = !blockers(&all, other, 2).is_empty();
+        all.remove(held, 1);
+        assert!(blockers(&all, other, 2).is_empty() && all.is_empty());
+        assert_eq!((all.wide_writes, all.short_parts), (0, 0));
+        clash
+    };
+    let clash = clash_of(None);
+    assert_eq!(clash_of(Some(0)), clash, "as whole sets");
     clash
 }
 
 /// A change that reads all beneath a prefix and writes much of it.
-fn rewrites(prefix: &str) -> ReadWriteSet {
+fn rewrites(prefix: &str) -> Arc<ReadWriteSet> {
     let key = Key::user(prefix);
     let end = key.prefix_end().map_or(Bound::Unbounded, Bound::Excluded);
     let read = (Span::new(&key, end), Depth::Entries);
-    ReadWriteSet::with_spans_of(0, vec![read], vec![(key, Effect::ComesOrGoes)])
+    let writes = vec![(key, Effect::ComesOrGoes)];
+    Arc::new(ReadWriteSet::with_spans_of(0, vec![read], writes))
 }
 
 #[test]
@@ -108,7 +133,7 @@ fn a_write_beside_ten_thousand_wide_reads_looks_at_those_it_may_lie_in() {
     }
     table.take_steps();
     let write = writes("tree/777/k", Effect::Changes);
-    assert_eq!(table.blockers(&write, TicketNumber::MAX), [777]);
+    assert_eq!(blockers(&table, &write, TicketNumber::MAX), [777]);
     let steps = table.take_steps();
     assert!(steps < 20, "{steps}");
 }
@@ -158,18 +183,24 @@ proptest! {
         own in looks(),
         place in 0_u64..9,
         many in prop_oneof![Just(0_usize), Just(1), Just(64)],
+        short_most in 0_usize..6,
     ) {
         let set = |(reads, writes): &Looks| {
-            ReadWriteSet::with_spans_of(many, reads.clone(), writes.clone())
+            let set = ReadWriteSet::with_spans_of(many, reads.clone(), writes.clone());
+            Arc::new(set)
         };
-        let mut table = LockTable::default();
+        let mut table = LockTable {
+            short_most: Some(short_most),
+            ..LockTable::default()
+        };
         let mut expected = false;
+        let sets: Vec<_> = others.iter().map(|(other, _)| set(other)).collect();
         for (number, (other, held)) in (0..).zip(&others) {
             let state = if *held { LockState::Held } else { LockState::Waiting };
-            table.add(&set(other), number, state);
+            table.add(&sets[usize::try_from(number).unwrap()], number, state);
             expected |= (*held || number < place) && clash_by_pairs(other, &own);
         }
-        let found = table.blockers(&set(&own), place);
+        let found = blockers(&table, &set(&own), place);
         prop_assert!(!found.is_empty() || !expected);
         // A span that is written stands for more than the keys that are.
         prop_assert!(many < 64 || found.is_empty() || expected);
@@ -178,9 +209,9 @@ proptest! {
             prop_assert!(*held || number < place);
             prop_assert!(many < 64 || clash_by_pairs(other, &own));
         }
-        for (number, (other, _)) in (0..).zip(&others) {
-            table.remove(&set(other), number);
+        for (number, set) in (0..).zip(&sets) {
+            table.remove(set, number);
         }
-        prop_assert!(table.is_empty());
+        prop_assert!(table.is_empty() && table.short_parts == 0);
     }
 }

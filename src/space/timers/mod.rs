@@ -11,7 +11,17 @@ use tokio::sync::Notify;
 pub(crate) use self::schedule::Timed;
 use self::schedule::{EndAttempts, TimerSchedule};
 use super::clock::ServingClock;
-use crate::model::{Change, Commit, Deadline, Entry, Key, LeaseId, Realm};
+use crate::model::{Change, Deadline, Entry, Key, LeaseId, Realm};
+
+/// Whether timers follow a change: one of an entry that has a deadline or had one, or of the gateway's own records.
+pub(crate) fn is_timed(change: &Change) -> bool {
+    let timed = |entry: &Option<Arc<Entry>>| {
+        entry
+            .as_ref()
+            .is_some_and(|entry| entry.attrs().deadline.is_some())
+    };
+    change.key.realm() == Realm::System || timed(&change.now) || timed(&change.before)
+}
 
 /// When everything with an end ends. Follows the stream of commits.
 ///
@@ -53,23 +63,14 @@ impl Timers {
         }
     }
 
-    /// Sets and clears the timers that commits are about. Until what this returns is dropped, nothing is taken as due:
-    /// the view must show first what is to end.
+    /// Sets and clears the timers that changes are about, all of which [`is_timed`]. Until what this returns is dropped, nothing
+    /// is taken as due: the view must show first what is to end.
     #[must_use]
-    pub(crate) fn follow(&self, commits: &[Arc<Commit>]) -> Option<ScheduleUpdate<'_>> {
-        let timed = |entry: &Option<Arc<Entry>>| {
-            entry
-                .as_ref()
-                .is_some_and(|entry| entry.attrs().deadline.is_some())
-        };
-        let concerns = |change: &&Change| {
-            change.key.realm() == Realm::System || timed(&change.now) || timed(&change.before)
-        };
-        let mut changes = commits
-            .iter()
-            .flat_map(|commit| &commit.changes)
-            .filter(concerns)
-            .peekable();
+    pub(crate) fn follow<'c>(
+        &self,
+        changes: impl Iterator<Item = &'c Change>,
+    ) -> Option<ScheduleUpdate<'_>> {
+        let mut changes = changes.peekable();
         changes.peek()?;
         let now = self.clock.now();
         // Notified when the lock is free again.

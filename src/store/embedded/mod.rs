@@ -124,7 +124,8 @@ impl Store for EmbeddedStore {
             });
             let (queue, wide) = running.ok_or_else(closed)?;
             let outcome = if is_wide {
-                wide.commit(proposal, queue.room(bytes).await?)
+                let room = wide.room(bytes).await?;
+                wide.commit(proposal, room)
             } else {
                 queue.submit(proposal, bytes).await?
             };
@@ -134,7 +135,7 @@ impl Store for EmbeddedStore {
     }
 
     fn prepares(&self, proposal: &Proposal) -> bool {
-        is_wide(proposal)
+        proposal.writes.len() >= WIDE_WRITES
     }
 
     fn order(&self) -> Option<Arc<dyn CommitOrder>> {

@@ -2,6 +2,7 @@
 
 use super::lane::{Begun, Flying, LaneAnswer, LaneProgress, NodeChangeAnswer, RequestTicket};
 use super::served::{ConnectionPhase, Ended, ServedConnection};
+use super::setting_stage::SettingWatches;
 use crate::face::server::{LogLimit, OmittedLines};
 use crate::face::zookeeper::audit;
 use crate::face::zookeeper::operations::{ChangeRefusal, ReadOutcome, Reply};
@@ -13,6 +14,9 @@ use crate::wire::zookeeper::{ErrorCode, OpCode, TooLong, append_error, append_re
 
 /// The zxid of the reply to an unknown operation.
 const UNKNOWN_ZXID: i64 = -1;
+
+/// The status of a reply that is no error.
+const NO_ERROR: i32 = 0;
 
 impl ServedConnection {
     /// Goes on with what has happened in the lane.
@@ -59,6 +63,11 @@ impl ServedConnection {
             }
             // Whether the session has ended is unknown, or it has not.
             Begun::Closed(_, Err(())) => return Err(Ended),
+            Begun::WatchesFound(ticket, found) => {
+                self.setting = Some(SettingWatches::found(ticket, found));
+            }
+            // It would set its watches again in vain, and hear of nothing.
+            Begun::WatchesNotFound => return Err(Ended),
             Begun::Overloaded(ticket) => {
                 if self.phase == ConnectionPhase::Reading {
                     self.phase = ConnectionPhase::Open;
@@ -87,11 +96,16 @@ impl ServedConnection {
         let ReadOutcome { reply, watches } = outcome;
         // Nothing later was sent, so these get the events of what changed after the view.
         self.catch_up(revision)?;
-        for (path, mode) in &watches {
-            self.events.table.add(path, *mode);
+        let is_read = reply.is_ok();
+        let status = self.reply_with_status(ticket, reply)?;
+        // A client that does not get what was read has no watch of it either.
+        if !is_read || status == NO_ERROR {
+            for (path, mode) in &watches {
+                self.events.table.add(path, *mode);
+            }
         }
         self.events.tidy_expected();
-        self.reply(ticket, reply)
+        Ok(())
     }
 
     fn answer_change(
@@ -159,9 +173,18 @@ impl ServedConnection {
     /// Replies at the last revision that the client has observed.
     pub(super) fn reply(
         &mut self,
-        mut ticket: RequestTicket,
+        ticket: RequestTicket,
         reply: Result<Reply, ErrorCode>,
     ) -> Result<(), Ended> {
+        self.reply_with_status(ticket, reply).map(|_status| ())
+    }
+
+    /// The same; returns the number of the error that the client gets.
+    fn reply_with_status(
+        &mut self,
+        mut ticket: RequestTicket,
+        reply: Result<Reply, ErrorCode>,
+    ) -> Result<i32, Ended> {
         let number = zxid(self.revision);
         let status = match reply {
             Ok(mut reply) => {
@@ -178,7 +201,7 @@ impl ServedConnection {
         ticket.metric.set_status(status);
         self.counters
             .answer((ticket.op, ticket.xid), number, ticket.came.elapsed());
-        Ok(())
+        Ok(status)
     }
 
     /// Encodes a reply, or the error in its place where it is longer than the client can read, or than there is room for.
@@ -198,7 +221,7 @@ impl ServedConnection {
             Err(ErrorCode::MarshallingError)
         };
         let Err(error) = held else {
-            return Ok(0);
+            return Ok(NO_ERROR);
         };
         let frames = self.output.frames();
         frames.truncate(before);

@@ -72,9 +72,16 @@ impl Events {
 
     /// Listens no longer for what was expected and concerns no watch.
     pub(super) fn tidy_expected(&mut self) {
-        for path in std::mem::take(&mut self.expected) {
+        while self.tidy_some(usize::MAX) {}
+    }
+
+    /// The same of so many paths; says whether there may be more.
+    pub(super) fn tidy_some(&mut self, most: usize) -> bool {
+        let from = self.expected.len().saturating_sub(most);
+        for path in self.expected.split_off(from) {
             self.tidy(&path);
         }
+        !self.expected.is_empty()
     }
 
     /// Listens no longer for what concerns no watch at this path.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::face::server::RequestInFlight;
 use crate::face::zookeeper::docker_client::DockerList;
 use crate::face::zookeeper::operations::{ChangeRefusal, ChangeRequest, ReadOutcome, Reply};
+use crate::face::zookeeper::watch_table::WatchesSetAgain;
 use crate::fairness::{Reservation, Seat};
 use crate::space::{AcceptedChange, ChangeError, Committed, LanePlace, Proposed};
 use crate::wire::zookeeper::{ClientRequest, ErrorCode, Malformed};
@@ -74,6 +75,10 @@ pub(super) enum Begun {
     Made(Vec<(RequestTicket, Arc<ChangeRequest>, NodeChangeAnswer)>),
     /// Nodes were read, at this revision.
     Read(RequestTicket, ReadOutcome, u64),
+    /// Watches are to be set again, and this becomes of them.
+    WatchesFound(RequestTicket, Box<WatchesSetAgain>),
+    /// There is no room to find that out.
+    WatchesNotFound,
     /// The session was ended.
     Closed(RequestTicket, Result<u64, ()>),
     /// There is no room for it.

@@ -10,6 +10,8 @@ mod lane;
 mod opening;
 mod output;
 mod served;
+mod setting_stage;
+mod setting_watches;
 mod transfer;
 mod turns;
 mod watches;

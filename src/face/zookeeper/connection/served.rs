@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 
 use super::endings::{EndCause, EndSources, Endings};
@@ -16,6 +17,7 @@ use super::labels::label;
 use super::lane::{Lane, RequestTicket};
 use super::opening::{Opening, frame};
 use super::output::{FrameOutput, KEPT_BYTES};
+use super::setting_stage::SettingWatches;
 use super::transfer::{poll_transfer, transfer};
 use crate::face::server::{Connection, RequestInFlight, ServerContext, Stream};
 use crate::face::zookeeper::acl::ConnectionIdentities;
@@ -55,6 +57,8 @@ pub(super) struct ServedConnection {
     pub(super) docker: DockerClient,
     pub(super) events: Events,
     pub(super) output: FrameOutput,
+    /// Watches that are being set again, in slices.
+    pub(super) setting: Option<SettingWatches>,
     pub(super) counters: Arc<ConnectionCounters>,
     /// The last revision that an answer showed, and all of whose events are sent.
     pub(super) revision: u64,
@@ -79,7 +83,7 @@ pub(super) struct ServedConnection {
 pub(super) enum ConnectionPhase {
     /// Requests are read and answered.
     Open,
-    /// Nodes are read on another thread, with a watch that is not set yet: events must wait.
+    /// Nodes are read on another thread, or watches are set again in slices: these are not set yet, and events must wait.
     Reading,
     /// The session is being closed: what comes after that is not answered.
     Closing,
@@ -143,6 +147,7 @@ impl ServedConnection {
             face,
             caller,
             output,
+            setting: None,
             counters,
             stream,
             input,
@@ -206,6 +211,11 @@ impl ServedConnection {
         }
         // What was received and had no room in the lane, or in the output, may have some now: nothing else would say so.
         if !self.output.is_full() && (was_full || went_on && !self.input.is_empty()) {
+            return Ok(());
+        }
+        if self.set_some_watches()? {
+            // Others have their turn between two slices.
+            yield_now().await;
             return Ok(());
         }
         let is_open = self.phase == ConnectionPhase::Open;

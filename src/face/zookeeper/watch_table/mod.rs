@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(crate) use event_kind::WatchEventKind;
 use modes::WatchModes;
 pub(crate) use modes::{WatchMode, WatchSelection};
-pub(crate) use set_watches::{MissedEvent, NodeZxids};
+pub(crate) use set_watches::{MissedEvent, NodeZxids, WatchesSetAgain};
 use totals::WatchCounts;
 pub(crate) use totals::WatchTotals;
 

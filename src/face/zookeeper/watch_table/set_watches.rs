@@ -1,6 +1,6 @@
 //! `SetWatches`: the watches of an earlier connection, set again, and the events that it missed.
 
-use super::{WatchEventKind, WatchMode, WatchTable};
+use super::{WatchEventKind, WatchMode};
 use crate::wire::zookeeper::{SetWatches2Request, Stat};
 
 /// What a client's watches of a node depend on.
@@ -31,20 +31,31 @@ pub(crate) struct MissedEvent {
     pub(crate) path: String,
 }
 
-impl WatchTable {
-    /// Sets watches again. Those whose node has changed since the client's last zxid fire at once instead: the events are
-    /// sent before the reply, in this order. `find` looks a path up that no node need have, the empty one being the root's.
-    pub(crate) fn set_again(
-        &mut self,
+/// What becomes of watches that are set again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WatchesSetAgain {
+    /// The events that are sent before the reply, in this order.
+    pub(crate) missed: Vec<MissedEvent>,
+    /// The watches that are set.
+    pub(crate) armed: Vec<(String, WatchMode)>,
+}
+
+impl WatchesSetAgain {
+    /// Sets watches again. Those whose node has changed since the client's last zxid fire at once instead. `find` looks a path up
+    /// that no node need have, the empty one being the root's.
+    pub(crate) fn of(
         request: SetWatches2Request,
         mut find: impl FnMut(&str) -> Option<NodeZxids>,
-    ) -> Vec<MissedEvent> {
+    ) -> Self {
         let since = request.once.relative_zxid;
-        let mut missed = Vec::new();
+        let Self {
+            mut missed,
+            mut armed,
+        } = Self::default();
         let mut arm =
             |path: String, mode: WatchMode, happened: Option<WatchEventKind>| match happened {
                 Some(kind) => missed.push(MissedEvent { kind, path }),
-                None => self.add(&path, mode),
+                None => armed.push((path, mode)),
             };
         for path in request.once.data {
             let happened = match find(&path) {
@@ -74,6 +85,6 @@ impl WatchTable {
         for path in request.recursive {
             arm(path, WatchMode::Recursive, None);
         }
-        missed
+        Self { missed, armed }
     }
 }

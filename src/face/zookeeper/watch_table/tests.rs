@@ -229,7 +229,10 @@ fn watches_set_again_fire_for_what_was_missed_and_are_armed_else() {
         _ => None,
     };
     let mut own = table(&[]);
-    let missed = own.set_again(request, find);
+    let WatchesSetAgain { missed, armed } = WatchesSetAgain::of(request, find);
+    for (path, mode) in &armed {
+        own.add(path, *mode);
+    }
     let missed: Vec<_> = missed
         .into_iter()
         .map(|event| (event.kind, event.path))

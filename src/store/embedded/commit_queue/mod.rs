@@ -25,7 +25,7 @@ use crate::store::{
 const PERMIT_BYTES: usize = 1024;
 
 /// The bound on proposals that wait or are in flight: 64 MiB, and as many proposals as there are permits.
-const PERMITS: u32 = 65_536;
+pub(super) const PERMITS: u32 = 65_536;
 
 /// The most proposals in one group.
 const GROUP_COUNT: usize = 1024;
@@ -370,7 +370,7 @@ impl CommitQueue {
 }
 
 /// How many permits a proposal of so many bytes takes.
-fn permits_for(bytes: usize) -> u32 {
+pub(super) fn permits_for(bytes: usize) -> u32 {
     u32::try_from(1 + bytes / PERMIT_BYTES)
         .unwrap_or(PERMITS)
         .min(PERMITS)

@@ -1,7 +1,8 @@
 //! Deletion lists: the keys that one commit deletes, from which its records are made when they are moved to the table.
 //!
-//! A list does not depend on the revision of its commit, so it is written before the commit has one. Numbers are
-//! little-endian:
+//! A list does not depend on the revision of its commit, so it is written before the commit has one. What the commit does
+//! besides deleting entries of clients is not listed: it has records of its own, and the header says which changes these are.
+//! Numbers are little-endian:
 //!
 //! ```text
 //! for each deletion   revision of the entry that is deleted u64 and u32, length of its key u16, key
@@ -12,7 +13,7 @@ use fjall::Slice;
 use serde::{Deserialize, Serialize};
 
 use super::checksum::xxh3;
-use super::header::{ChangeHeader, CommitHeader, RowKind, StoredKey};
+use super::header::{ChangeHeader, CommitHeader, RowKind};
 use super::header_bytes::write_header;
 use super::{
     EntriesDigest, RecordError, Seal, TableRow, change_key, frame, json, revision_of_key, unframe,
@@ -31,6 +32,8 @@ pub(in crate::store::embedded) struct DeletionList {
     pub(in crate::store::embedded) gone: EntriesDigest,
     /// The records that become obsolete, in the order of the changes.
     pub(in crate::store::embedded) obsolete: Vec<Revision>,
+    /// The places of the changes that are not listed.
+    pub(in crate::store::embedded) unlisted: Vec<u32>,
 }
 
 /// What a journal has of a commit whose changes are in a list.
@@ -41,20 +44,39 @@ pub(in crate::store::embedded) struct ListHeader {
     pub(in crate::store::embedded) list: u64,
     /// The checksum of the list, keyed by the seal.
     sum: u64,
+    /// The places of the changes that are not listed, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unlisted: Vec<u32>,
     commit: CommitHeader,
 }
 
+/// Whether a change is listed: it deletes an entry of clients.
+pub(in crate::store::embedded) fn is_listed(change: &Change) -> bool {
+    change.now.is_none() && change.before.is_some() && change.key.realm() == Realm::User
+}
+
+/// The changes at these places, with their places.
+pub(in crate::store::embedded) fn changes_at<'c>(
+    changes: &'c [Change],
+    places: &'c [u32],
+) -> impl DoubleEndedIterator<Item = (u32, &'c Change)> + Clone {
+    let at = move |place: &u32| Some((*place, changes.get(usize::try_from(*place).ok()?)?));
+    places.iter().filter_map(at)
+}
+
 impl DeletionList {
-    /// The list of a commit; `None` where it does anything but delete entries of clients.
+    /// The list of a commit; `None` where a key is too long for one.
     pub(in crate::store::embedded) fn of(changes: &[Change]) -> Option<Self> {
         let mut bytes = BytesMut::with_capacity(changes.len() * (HEAD + 32));
         let mut gone = EntriesDigest::default();
         let mut obsolete = Vec::with_capacity(changes.len());
-        for change in changes {
-            let before = change.before.as_ref()?.modified;
-            if change.now.is_some() || change.key.realm() != Realm::User {
-                return None;
-            }
+        let mut unlisted = Vec::new();
+        for (place, change) in (0_u32..).zip(changes) {
+            let Some(before) = change.before.as_ref().filter(|_| is_listed(change)) else {
+                unlisted.push(place);
+                continue;
+            };
+            let before = before.modified;
             let key = change.key.as_bytes();
             bytes.put_u64_le(before.main);
             bytes.put_u32_le(before.sub);
@@ -67,27 +89,24 @@ impl DeletionList {
             bytes: bytes.into(),
             gone,
             obsolete,
+            unlisted,
         })
     }
 }
 
 impl ListHeader {
-    /// The header of a commit whose list is in this file, with this checksum; `digest` is that of the entries after it.
+    /// The header of a commit whose list is in this file, with this checksum, but for the changes at these places; `digest` is
+    /// that of the entries after it.
     pub(in crate::store::embedded) fn new(
         (list, sum): (u64, u64),
-        commit: &Commit,
+        (commit, unlisted): (&Commit, &[u32]),
         digest: EntriesDigest,
     ) -> Result<Self, RecordError> {
-        let changes = u32::try_from(commit.changes.len()).map_err(|_| RecordError::Short)?;
         Ok(Self {
             list,
             sum,
-            commit: CommitHeader {
-                cause: commit.cause,
-                subject: commit.subject.clone().map(StoredKey),
-                changes,
-                digest,
-            },
+            unlisted: unlisted.to_vec(),
+            commit: CommitHeader::of(commit, digest)?,
         })
     }
 
@@ -113,7 +132,7 @@ impl ListHeader {
         Ok(header)
     }
 
-    /// The records of the commit, made from its list.
+    /// The records of the commit that are made from its list.
     pub(in crate::store::embedded) fn rows(
         self,
         seal: Seal,
@@ -127,9 +146,15 @@ impl ListHeader {
         let count = self.commit.changes;
         let mut rows = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
         let mut commit = Some(self.commit);
+        let mut unlisted = self.unlisted.into_iter().peekable();
         let mut body = Vec::new();
         let mut rest = list;
         for sub in 0..count {
+            // The first record of a commit has its header, be it this one or another.
+            let commit = commit.take();
+            if unlisted.next_if_eq(&sub).is_some() {
+                continue;
+            }
             let (before, key, after) = first_deletion(rest).ok_or(RecordError::Short)?;
             rest = after;
             let header = ChangeHeader {
@@ -137,7 +162,7 @@ impl ListHeader {
                 system: false,
                 before: Some(before),
                 attrs: None,
-                commit: commit.take(),
+                commit,
             };
             let name = change_key(Revision::new(main, sub));
             let write = |to: &mut Vec<u8>| write_header(&header, to);

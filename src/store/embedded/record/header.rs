@@ -7,7 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::entries_digest::EntriesDigest;
-use crate::model::{Attrs, Cause, Key, Realm, Revision};
+use super::frame::RecordError;
+use crate::model::{Attrs, Cause, Commit, Key, Realm, Revision};
 
 /// What all changes of a commit have in common; stored in the record of the first change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,16 @@ pub(in crate::store::embedded) struct CommitHeader {
 }
 
 impl CommitHeader {
+    /// That of a commit; `digest` is that of the entries after it.
+    pub(super) fn of(commit: &Commit, digest: EntriesDigest) -> Result<Self, RecordError> {
+        Ok(Self {
+            cause: commit.cause,
+            subject: commit.subject.clone().map(StoredKey),
+            changes: u32::try_from(commit.changes.len()).map_err(|_| RecordError::Short)?,
+            digest,
+        })
+    }
+
     /// As in [`crate::model::Commit::subject`].
     pub(in crate::store::embedded) fn subject(&self) -> Option<Key> {
         self.subject.as_ref().map(|key| key.0.clone())

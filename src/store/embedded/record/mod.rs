@@ -19,10 +19,10 @@ mod frame;
 mod header;
 mod header_bytes;
 
-use self::header::{ChangeHeader, RowKind, StoredKey, realm};
+use self::header::{ChangeHeader, RowKind, realm};
 use self::header_bytes::write_header;
 
-pub(super) use deletion_list::{DeletionList, ListHeader, list_sum};
+pub(super) use deletion_list::{DeletionList, ListHeader, changes_at, is_listed, list_sum};
 pub(super) use entries_digest::EntriesDigest;
 pub(super) use frame::{RecordError, Seal, frame, is_genuine, json, unframe};
 pub(super) use header::CommitHeader;
@@ -108,13 +108,7 @@ pub(super) fn add_rows(
     digest: EntriesDigest,
     rows: &mut Vec<TableRow>,
 ) -> Result<(), RecordError> {
-    let changes = u32::try_from(commit.changes.len()).map_err(|_| RecordError::Short)?;
-    let mut commit_header = Some(CommitHeader {
-        cause: commit.cause,
-        subject: commit.subject.clone().map(StoredKey),
-        changes,
-        digest,
-    });
+    let mut commit_header = Some(CommitHeader::of(commit, digest)?);
     let mut body = Vec::new();
     if commit.changes.is_empty() {
         let header = ChangeHeader {
@@ -134,6 +128,25 @@ pub(super) fn add_rows(
     for (sub, change) in (0_u32..).zip(&commit.changes) {
         let at = Revision::new(commit.revision, sub);
         rows.push(row(seal, at, change, commit_header.take(), &mut body)?);
+    }
+    Ok(())
+}
+
+/// Adds the rows of those changes of a commit that are in no list; `digest` is that of the entries after it.
+pub(super) fn add_unlisted_rows(
+    seal: Seal,
+    (commit, unlisted): (&Commit, &[u32]),
+    digest: EntriesDigest,
+    rows: &mut Vec<TableRow>,
+) -> Result<(), RecordError> {
+    let mut body = Vec::new();
+    for (sub, change) in changes_at(&commit.changes, unlisted) {
+        let commit_header = match sub {
+            0 => Some(CommitHeader::of(commit, digest)?),
+            _ => None,
+        };
+        let at = Revision::new(commit.revision, sub);
+        rows.push(row(seal, at, change, commit_header, &mut body)?);
     }
     Ok(())
 }

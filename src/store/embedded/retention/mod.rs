@@ -83,14 +83,20 @@ impl Retention {
         self.deleted.iter().map(|(key, at)| (key, at.main))
     }
 
-    /// Records deletions of a commit that has no revision yet, from this place of it on.
-    pub(super) fn delete_ahead(&mut self, number: AheadNumber, from: usize, keys: &[Change]) {
-        for (sub, change) in (from..).zip(keys) {
+    /// Records deletions of a commit that has no revision yet, each with its place in it.
+    pub(super) fn delete_ahead<'c>(
+        &mut self,
+        number: AheadNumber,
+        deletions: impl Iterator<Item = (usize, &'c Change)>,
+    ) {
+        let mut count = 0;
+        for (sub, change) in deletions {
             let at = number.provisional(sub);
             self.deleted_in_order.push_back((at, change.key.clone()));
             self.deleted.insert(change.key.clone(), at);
+            count += 1;
         }
-        self.ahead.add(number, keys.len());
+        self.ahead.add(number, count);
     }
 
     /// Gives the deletions of a commit that were recorded ahead its revision, and takes in what it made obsolete.
@@ -100,8 +106,12 @@ impl Retention {
     }
 
     /// Takes back the deletions of a commit that were recorded ahead: it is not made.
-    pub(super) fn take_back_ahead(&mut self, number: AheadNumber, keys: &[Change]) {
-        for change in keys {
+    pub(super) fn take_back_ahead<'c>(
+        &mut self,
+        number: AheadNumber,
+        deletions: impl Iterator<Item = &'c Change>,
+    ) {
+        for change in deletions {
             self.deleted.remove(&change.key);
         }
         self.ahead.decide(number, None);

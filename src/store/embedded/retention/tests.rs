@@ -129,10 +129,10 @@ fn deletions_that_are_recorded_ahead_are_those_of_their_commit_once_it_has_a_rev
     }
     let number = AheadNumber(1);
     let changes = ["a", "b", "c"].map(change_of);
-    retention.delete_ahead(number, 0, &changes[..2]);
+    retention.delete_ahead(number, (0..).zip(&changes[..2]));
     // Others go on meanwhile, and their floors wait for nobody.
     delete(&mut retention, "d", 5, 4);
-    retention.delete_ahead(number, 2, &changes[2..]);
+    retention.delete_ahead(number, (2..).zip(&changes[2..]));
     retention.raise_floors(floors(5, 5));
     assert_eq!(removed(retention.next_step(100)), Vec::<u64>::new());
     let obsolete = (1..=3).map(|main| Revision::new(main, 0)).collect();
@@ -167,8 +167,8 @@ fn deletions_that_are_taken_back_leave_nothing() {
     put(&mut retention, "a", 1, None);
     put(&mut retention, "b", 2, None);
     let changes = [change_of("a")];
-    retention.delete_ahead(AheadNumber(1), 0, &changes);
-    retention.take_back_ahead(AheadNumber(1), &changes);
+    retention.delete_ahead(AheadNumber(1), (0..).zip(&changes));
+    retention.take_back_ahead(AheadNumber(1), changes.iter());
     delete(&mut retention, "b", 3, 2);
     put(&mut retention, "a", 4, Some(1));
     put(&mut retention, "c", 5, None);

@@ -1,4 +1,4 @@
-//! `AheadDeletion`: a wide deletion whose changes the writer takes in steps, before it has a revision.
+//! `AheadDeletion`: a wide deletion whose keys the writer takes in steps, before it has a revision.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::model::{Change, Commit};
 use crate::store::CommitError;
+use crate::store::embedded::record::is_listed;
 use crate::store::embedded::retention::{AheadNumber, Retention};
 use crate::store::sequencer::Sequencer;
 
@@ -33,12 +34,14 @@ impl AheadDeletion {
         let end = self.taken.saturating_add(STEP);
         let rest = self.commit.changes.get(self.taken..).unwrap_or_default();
         let next = rest.get(..STEP).unwrap_or(rest);
-        if let Err(refused) = sequencer.take_changes(next) {
+        if let Err(refused) = sequencer.take_changes(listed(next)) {
             take_back(self.taken(), self.number, sequencer, retention);
             self.finish(Err(refused));
             return None;
         }
-        retention.delete_ahead(self.number, self.taken, next);
+        let deletions = (self.taken..).zip(next);
+        let deletions = deletions.filter(|(_, change)| is_listed(change));
+        retention.delete_ahead(self.number, deletions);
         self.taken = end.min(self.commit.changes.len());
         if self.taken < self.commit.changes.len() {
             return Some(self);
@@ -60,13 +63,18 @@ impl AheadDeletion {
     }
 }
 
-/// Takes back changes that were taken ahead: the deletion is not made.
+/// What is taken ahead of these changes.
+fn listed(changes: &[Change]) -> impl DoubleEndedIterator<Item = &Change> + Clone {
+    changes.iter().filter(|change| is_listed(change))
+}
+
+/// Takes back what was taken ahead of these changes: the deletion is not made.
 pub(in crate::store::embedded) fn take_back(
     changes: &[Change],
     number: AheadNumber,
     sequencer: &mut Sequencer,
     retention: &mut Retention,
 ) {
-    sequencer.take_back(changes);
-    retention.take_back_ahead(number, changes);
+    sequencer.take_back(listed(changes));
+    retention.take_back_ahead(number, listed(changes));
 }

@@ -6,12 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::ahead::AheadDeletion;
-use super::deletion::{WideDeletion, list_of};
+use super::deletion::{WideDeletion, list_of, space_of};
 use crate::model::{Commit, Proposal};
-use crate::store::embedded::commit_queue::CommitQueue;
+use crate::store::embedded::commit_queue::{CommitQueue, PERMITS, permits_for};
 use crate::store::embedded::journal::ListFile;
 use crate::store::embedded::record::Seal;
 use crate::store::embedded::retention::AheadNumber;
@@ -34,6 +34,9 @@ struct WideWork {
 pub(in crate::store::embedded) struct WideThread {
     work: Mutex<Option<Sender<WideWork>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// The bound on deletions that wait or are prepared. It is apart from that of the commit queue: one that takes all of it for as
+    /// long as it is prepared keeps nobody out but its like.
+    permits: Arc<Semaphore>,
 }
 
 /// What the thread works with.
@@ -69,7 +72,20 @@ impl WideThread {
         Ok(Self {
             work: Mutex::new(Some(work)),
             thread: Mutex::new(Some(thread)),
+            permits: Arc::new(Semaphore::new(
+                usize::try_from(PERMITS).unwrap_or(usize::MAX),
+            )),
         })
+    }
+
+    /// Waits until there is room for a deletion of so many bytes.
+    pub(in crate::store::embedded) async fn room(
+        &self,
+        bytes: usize,
+    ) -> Result<QueueRoom, CommitError> {
+        let permits = Arc::clone(&self.permits).acquire_many_owned(permits_for(bytes));
+        let closed = |_| CommitError::Unavailable("the store is closed".to_owned());
+        permits.await.map(QueueRoom).map_err(closed)
     }
 
     /// Prepares a deletion and makes it, after those before it.
@@ -93,6 +109,7 @@ impl WideThread {
 
     /// Waits until what was asked for is done.
     pub(in crate::store::embedded) fn close(&self) {
+        self.permits.close();
         *self.work.lock() = None;
         if let Some(thread) = self.thread.lock().take() {
             // A panic has left no deletion made but what was submitted.
@@ -117,7 +134,7 @@ impl WideWorker {
     fn make(&mut self, proposal: Proposal, room: QueueRoom) -> AcceptedOutcome {
         // The revision is that of its turn.
         let commit = Arc::new(number(proposal, 0));
-        let not_wide = || CommitError::Unavailable("it is no wide deletion".to_owned());
+        let not_wide = || CommitError::TooLarge("a key is too long for a list".to_owned());
         let list = list_of(&commit).ok_or_else(not_wide)?;
         let file = ListFile::write(&self.directory, self.seal, &list.bytes);
         let file = file.map_err(|e| {
@@ -125,6 +142,7 @@ impl WideWorker {
             CommitError::Full(format!("writing to {directory}: {e}"))
         })?;
         drop(list.bytes);
+        let space = space_of(&commit, &list.unlisted);
         self.last += 1;
         let number = AheadNumber(self.last);
         self.take_ahead(number, &commit)?;
@@ -134,6 +152,8 @@ impl WideWorker {
             commit,
             gone: list.gone,
             obsolete: list.obsolete,
+            unlisted: list.unlisted,
+            space,
             list: file,
             prepared,
         };

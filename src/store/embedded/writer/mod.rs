@@ -19,7 +19,7 @@ use super::record::{self, EntriesDigest, Metadata, Seal};
 use super::retention::{AppliedChange, Retention};
 use super::wide::ahead::AheadDeletion;
 use super::write_batch::WriteBatch;
-use crate::model::{Commit, Revision};
+use crate::model::{Change, Commit, Revision};
 use crate::store::sequencer::{Sequencer, number};
 use crate::store::{AcceptedOutcome, CommitError, CommitSink, DirectoryChanges, RetentionFloors};
 
@@ -220,15 +220,7 @@ impl<E: Engine> Writer<E> {
 
     fn add(&mut self, commit: &Commit, batch: &mut WriteBatch) -> Result<(), String> {
         for (sub, change) in (0_u32..).zip(&commit.changes) {
-            let before = change.before.as_ref().map(|entry| entry.modified);
-            let now = change.now.as_ref().map(|entry| entry.modified);
-            self.digest.apply(&change.key, before, now);
-            self.retention.apply(&AppliedChange {
-                key: Some(&change.key),
-                at: Revision::new(commit.revision, sub),
-                before,
-                put: now.is_some(),
-            });
+            self.apply(commit.revision, sub, change);
         }
         if commit.changes.is_empty() {
             self.retention.apply(&AppliedChange {
@@ -240,6 +232,19 @@ impl<E: Engine> Writer<E> {
         }
         record::add_rows(self.seal, commit, self.digest, &mut batch.put)
             .map_err(|e| format!("encoding commit {}: {e}", commit.revision))
+    }
+
+    /// Applies a change to the digest and to what may be trimmed.
+    fn apply(&mut self, main: u64, sub: u32, change: &Change) {
+        let before = change.before.as_ref().map(|entry| entry.modified);
+        let now = change.now.as_ref().map(|entry| entry.modified);
+        self.digest.apply(&change.key, before, now);
+        self.retention.apply(&AppliedChange {
+            key: Some(&change.key),
+            at: Revision::new(main, sub),
+            before,
+            put: now.is_some(),
+        });
     }
 
     fn space_left(&mut self) -> Result<SpaceLeft, String> {

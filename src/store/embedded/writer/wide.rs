@@ -1,4 +1,4 @@
-//! Wide deletions on the writer thread: their changes are taken ahead in steps, and their commits made in one.
+//! Wide deletions on the writer thread: their keys are taken ahead in steps, and their commits made in one.
 
 use std::sync::Arc;
 
@@ -7,15 +7,11 @@ use crate::model::Commit;
 use crate::store::CommitError;
 use crate::store::embedded::commit_queue::PendingReply;
 use crate::store::embedded::engine::Engine;
-use crate::store::embedded::free_space::SpaceNeed;
 use crate::store::embedded::journal::ListFile;
-use crate::store::embedded::record::ListHeader;
+use crate::store::embedded::record::{self, ListHeader};
 use crate::store::embedded::wide::ahead::take_back;
 use crate::store::embedded::wide::deletion::WideDeletion;
 use crate::store::embedded::write_batch::{ListRow, WriteBatch};
-
-/// About the bytes of the record of a deletion in the table.
-const RECORD_BYTES: usize = 160;
 
 impl<E: Engine> Writer<E> {
     /// Takes the next changes of a deletion that waits for that.
@@ -30,35 +26,38 @@ impl<E: Engine> Writer<E> {
     /// Makes a deletion that is prepared, in time that does not grow with it.
     pub(super) fn commit_wide(
         &mut self,
-        deletion: WideDeletion,
+        mut deletion: WideDeletion,
         reply: PendingReply,
     ) -> Result<(), String> {
-        let bytes = deletion.commit.changes.len().saturating_mul(RECORD_BYTES);
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let left = self.space_left()?.take(SpaceNeed::Frees, bytes);
-        if let Err(why) = left {
-            let WideDeletion { number, commit, .. } = &deletion;
-            let changes = commit.changes.as_slice();
-            take_back(changes, *number, &mut self.sequencer, &mut self.retention);
+        let (need, bytes) = deletion.space;
+        if let Err(why) = self.space_left()?.take(need, bytes) {
             self.short = true;
-            self.restart();
-            reply.send(Err(CommitError::Full(why)));
+            self.refuse_wide(&deletion, reply, CommitError::Full(why));
             return Ok(());
         }
+        let revision = self.sequencer.revision().saturating_add(1);
+        deletion.number(revision);
+        let in_turn = deletion.unlisted().map(|(_, change)| change);
+        if let Err(refused) = self.sequencer.take_changes(in_turn) {
+            self.refuse_wide(&deletion, reply, refused);
+            return Ok(());
+        }
+        let revision = self.sequencer.number_taken();
+        self.digest = self.digest.without(deletion.gone);
+        let obsolete = std::mem::take(&mut deletion.obsolete);
+        self.retention
+            .number_ahead(deletion.number, revision, obsolete);
+        for (sub, change) in deletion.unlisted() {
+            self.apply(revision, sub, change);
+        }
         let WideDeletion {
-            number,
-            mut commit,
-            gone,
-            obsolete,
+            commit,
+            unlisted,
             list,
             prepared,
+            ..
         } = deletion;
-        let revision = self.sequencer.number_taken();
-        // Nobody else has it, or else it would be copied.
-        Arc::make_mut(&mut commit).revision = revision;
-        self.digest = self.digest.without(gone);
-        self.retention.number_ahead(number, revision, obsolete);
-        if let Err(why) = self.make_list_durable(&commit, list) {
+        if let Err(why) = self.make_list_durable((&commit, &unlisted), list) {
             reply.send(Err(CommitError::Unknown(why.clone())));
             return Err(why);
         }
@@ -67,18 +66,35 @@ impl<E: Engine> Writer<E> {
         Ok(())
     }
 
-    /// Makes a commit durable whose list is.
-    fn make_list_durable(&mut self, commit: &Commit, list: ListFile) -> Result<(), String> {
-        let header = ListHeader::new(list.identity(), commit, self.digest);
+    /// Refuses a deletion whose keys were taken ahead.
+    fn refuse_wide(&mut self, deletion: &WideDeletion, reply: PendingReply, why: CommitError) {
+        let changes = deletion.commit.changes.as_slice();
+        let into = (&mut self.sequencer, &mut self.retention);
+        take_back(changes, deletion.number, into.0, into.1);
+        self.restart();
+        reply.send(Err(why));
+    }
+
+    /// Makes a commit durable whose list is; what is not listed of it is written with the name of the list.
+    fn make_list_durable(
+        &mut self,
+        (commit, unlisted): (&Commit, &[u32]),
+        list: ListFile,
+    ) -> Result<(), String> {
+        let failed = |e| format!("encoding commit {}: {e}", commit.revision);
+        let header = ListHeader::new(list.identity(), (commit, unlisted), self.digest);
         let row = header.and_then(|header| header.row(self.seal, commit.revision));
-        let row = row.map_err(|e| format!("encoding commit {}: {e}", commit.revision))?;
-        let file = list.into_named();
+        let row = row.map_err(failed)?;
+        let mut put = Vec::with_capacity(unlisted.len());
+        record::add_unlisted_rows(self.seal, (commit, unlisted), self.digest, &mut put)
+            .map_err(failed)?;
         let list = ListRow {
             row,
-            file,
+            file: list.into_named(),
             seal: self.seal,
         };
         let batch = WriteBatch {
+            put,
             list: Some(list),
             ..WriteBatch::default()
         };

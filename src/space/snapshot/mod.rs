@@ -1,5 +1,8 @@
 //! Snapshots: all entries at one revision.
 
+mod ahead;
+mod sifting;
+
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -18,12 +21,17 @@ use crate::store::{Gap, StoreContents};
 /// What only a few entries have, such as an access list, is counted apart.
 pub(crate) const ENTRY_BYTES: u64 = 400;
 
+/// A commit of more changes is wide.
+pub(crate) const NARROW_CHANGES: usize = 256;
+
 /// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
 /// did not change between them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
     /// The last commit in it.
     pub(crate) revision: u64,
+    /// The last of them that is wide.
+    pub(crate) last_wide: u64,
     /// Every entry, the gateway's own records among them.
     pub(crate) entries: EntryMap,
     /// When keys that are gone were deleted, so that the index of a prefix never falls (Consul calls them
@@ -44,6 +52,9 @@ pub(crate) struct Snapshot {
     /// Which entries are kept from clients because of what they hold, and what says so.
     held_back: OrdSet<Key>,
     sieve: Option<Arc<dyn EntrySieve>>,
+    /// Of a snapshot that is made ahead of its turn: the keys that the sieve is to judge again when it is shown, as there is
+    /// something to be noted of them then.
+    unnoted: Option<OrdSet<Key>>,
     /// The children of every node of the tree that has or had some.
     pub(super) directories: Directories,
     /// When leases of each owner ended.
@@ -121,6 +132,9 @@ impl Snapshot {
             existed
         });
         self.revision = revision;
+        if commit.changes.len() > NARROW_CHANGES {
+            self.last_wide = revision;
+        }
         effects
     }
 
@@ -165,27 +179,6 @@ impl Snapshot {
         self.bytes += Self::weight(key, entry);
         self.sift(key);
         before.is_some()
-    }
-
-    /// Finds out what is held back, now that the entry of a key has changed.
-    fn sift(&mut self, key: &Key) {
-        let Some(sieve) = &self.sieve else {
-            return;
-        };
-        for key in sieve.concerned(key) {
-            let entry = self.entries.get(&key).map(Arc::as_ref);
-            let beside = |key: &Key| self.entries.get(key).cloned();
-            if sieve.holds_back(&key, entry, &beside) {
-                self.held_back.insert(key);
-            } else {
-                self.held_back.remove(&key);
-            }
-        }
-    }
-
-    /// The keys of the entries that are kept from clients because of what they hold.
-    pub(crate) fn held_back(&self) -> &OrdSet<Key> {
-        &self.held_back
     }
 
     fn remove(&mut self, key: &Key) -> Option<Arc<Entry>> {
@@ -264,32 +257,6 @@ impl Snapshot {
         bounds: (Bound<Key>, Bound<Key>),
     ) -> impl Iterator<Item = (&Key, u64)> {
         self.deletions.range(bounds, &self.entries)
-    }
-
-    /// Whether entries may be kept from clients because of what they hold.
-    pub(crate) fn is_sifted(&self) -> bool {
-        self.sieve.is_some()
-    }
-
-    /// This one with the entries of another, from which a commit of this revision deleted some of clients; `directories`
-    /// lost children. Which deletions are remembered is left as it is.
-    pub(crate) fn with_deletion(&self, next: &Self, revision: u64, directories: &[String]) -> Self {
-        let mut snapshot = Self {
-            revision,
-            entries: next.entries.clone(),
-            locked: next.locked.clone(),
-            bound: next.bound.clone(),
-            listed: next.listed.clone(),
-            directories: next.directories.clone(),
-            bytes: next.bytes,
-            ..self.clone()
-        };
-        for path in directories {
-            if let Some(own) = snapshot.directories.get_mut(path.as_str()) {
-                own.changed = revision;
-            }
-        }
-        snapshot
     }
 
     /// The same of all leases' records, at once however many there are.
