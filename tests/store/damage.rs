@@ -347,8 +347,8 @@ async fn newer_format_is_refused_with_one_line() {
     let format = dir.path().join("store/format.json");
     let text = fs::read_to_string(&format).unwrap();
     let newer = text.replace(
-        "\"kubekv_embedded_store\":3",
-        "\"kubekv_embedded_store\":4,\"more\":true",
+        "\"kubekv_embedded_store\":4",
+        "\"kubekv_embedded_store\":5,\"more\":true",
     );
     assert_ne!(newer, text);
     fs::write(&format, newer).unwrap();

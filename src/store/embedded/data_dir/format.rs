@@ -14,8 +14,8 @@ use crate::store::embedded::own_file;
 use crate::store::embedded::record::Seal;
 
 /// The newest layout that this build reads, and the one it writes. In layout 1 the last records are in fjall's own journals;
-/// in layout 2 no journal names a deletion list.
-const LAYOUT: u64 = 3;
+/// in layout 2 no journal names a deletion list; in layout 3 a commit that has one does nothing besides.
+const LAYOUT: u64 = 4;
 
 /// The first layout with journals of its own.
 const OWN_JOURNALS: u64 = 2;
