@@ -278,9 +278,7 @@ impl ReadWriteSet {
             SpanUse::Reads(Depth::Entries) | SpanUse::Writes => true,
         };
         let written = self.writes.binary_search_by(|(own, _)| own.cmp(key));
-        written.is_ok()
-            || self.entries.binary_search(key).is_ok()
-            || self.around(key).any(matters)
+        written.is_ok() || self.entries.binary_search(key).is_ok() || self.around(key).any(matters)
     }
 
     /// Whether one of the two writes what the other reads or writes. Costs a look-up in the other for each part of this one.

@@ -70,10 +70,7 @@ impl Sequencer {
     }
 
     /// Undoes [`Self::take_changes`].
-    pub(crate) fn take_back<'c>(
-        &mut self,
-        changes: impl DoubleEndedIterator<Item = &'c Change>,
-    ) {
+    pub(crate) fn take_back<'c>(&mut self, changes: impl DoubleEndedIterator<Item = &'c Change>) {
         for change in changes.rev() {
             let before = change.before.as_ref().map(|before| before.modified);
             self.set(&change.key, before);

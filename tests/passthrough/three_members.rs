@@ -227,7 +227,7 @@ fn until_read(gateways: [&Running; 2]) {
 }
 
 /// The gateway that leads, once one does: either of two may lose leadership while etcd is away.
-fn leader_of<'a>(gateways: [&'a Running; 2]) -> &'a Running {
+fn leader_of(gateways: [&Running; 2]) -> &Running {
     let mut leader = None;
     until("a gateway leads", || {
         let mut gateways = gateways.into_iter();

@@ -239,7 +239,10 @@ async fn the_end_of_a_session_with_many_entries_is_prepared_as_well() {
     others.stop().await;
     assert!(ended);
     let told = watch.try_next().unwrap().unwrap();
-    assert_eq!((told.revision, watch.try_next().is_none()), (revision, true));
+    assert_eq!(
+        (told.revision, watch.try_next().is_none()),
+        (revision, true)
+    );
     let puts = told.changes.iter().filter(|change| change.now.is_some());
     assert_eq!(puts.count(), DIRECTORIES);
     let view = space.read(&Caller::System);
@@ -251,7 +254,11 @@ async fn the_end_of_a_session_with_many_entries_is_prepared_as_well() {
     assert_eq!(counts, [u64::try_from(DIRECTORIES).unwrap(), 0]);
     let files = std::fs::read_dir(directory.path().join("store/journal")).unwrap();
     let mut names = files.map(|file| file.unwrap().file_name());
-    let is_list = |name: OsString| name.to_str().unwrap().ends_with(".list");
+    let is_list = |name: OsString| {
+        Path::new(&name)
+            .extension()
+            .is_some_and(|kind| kind == "list")
+    };
     assert!(names.any(is_list), "its keys are in a list");
     is_kept(space, directory.path()).await;
 }

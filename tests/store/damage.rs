@@ -354,7 +354,7 @@ async fn newer_format_is_refused_with_one_line() {
     fs::write(&format, newer).unwrap();
     let line = refusal(dir.path()).await;
     assert!(
-        line.ends_with("was written by a newer kubekv (format 4; this one reads up to 3)"),
+        line.ends_with("was written by a newer kubekv (format 5; this one reads up to 4)"),
         "{line}"
     );
 }

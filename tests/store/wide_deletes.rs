@@ -117,7 +117,10 @@ async fn what_a_wide_deletion_writes_besides_has_its_place_in_it_after_a_restart
     assert_eq!((order.len(), &order[0]), (MANY + 3, &lease));
     assert_eq!((&order[700], &order[MANY + 2]), (&kept, &new));
     let place = u32::try_from(MANY).unwrap() + 2;
-    assert_eq!(entry(&made, &new).modified, Revision::new(made.revision, place));
+    assert_eq!(
+        entry(&made, &new).modified,
+        Revision::new(made.revision, place)
+    );
     // The next write of what it wrote rests on that.
     let before = entry(&made, &kept);
     let last = put(&store, &kept, Some(&before), "last").await.unwrap();

@@ -1,7 +1,7 @@
 //! `AskedServer`: a server that two clients go on asking, one for a write and one for a read, and how long they waited.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,18 @@ struct Answers {
     failure: Option<Failure>,
 }
 
+impl Answers {
+    /// Notes what came of a request.
+    fn note(&mut self, result: Result<(), Failure>, sent: Instant, answered: Instant) {
+        if let Err(failure) = result {
+            self.failure = Some(failure);
+        } else if let Some((_sent, before)) = self.last.replace((sent, answered)) {
+            let waited = answered.saturating_duration_since(before);
+            self.longest = self.longest.max(waited);
+        }
+    }
+}
+
 /// A server that is asked until this is dropped. It lives in a set of local tasks.
 pub(super) struct AskedServer {
     writes: Rc<RefCell<Answers>>,
@@ -68,7 +80,7 @@ impl AskedServer {
             (1, AskedFor::Read, &server.reads),
         ] {
             let client = AnyClient::new(&target, number, Consistency::Linearizable);
-            let asking = ask(client, asked_for, key.to_owned(), Rc::clone(answers));
+            let asking = ask(client, asked_for, key.to_owned(), Rc::downgrade(answers));
             server.asking.spawn_local(asking);
         }
         Ok(server)
@@ -124,12 +136,12 @@ async fn resolve(url: &str, access: &[String]) -> Result<LoadTarget, FieldError>
     resolved.map_err(|error| refused(error.to_string()))
 }
 
-/// Asks until it is aborted.
+/// Asks as long as somebody has the answers.
 async fn ask(
     mut client: AnyClient,
     asked_for: AskedFor,
     key: String,
-    answers: Rc<RefCell<Answers>>,
+    answers: Weak<RefCell<Answers>>,
 ) {
     let mut count = 0_u64;
     loop {
@@ -144,17 +156,12 @@ async fn ask(
         };
         let result = timeout(REQUEST, request).await;
         let answered = Instant::now();
-        let mut so_far = answers.borrow_mut();
-        match result.unwrap_or(Err(Failure::Timeout)) {
-            Ok(_outcome) => {
-                if let Some((_sent, before)) = so_far.last.replace((sent, answered)) {
-                    let waited = answered.saturating_duration_since(before);
-                    so_far.longest = so_far.longest.max(waited);
-                }
-            }
-            Err(failure) => so_far.failure = Some(failure),
-        }
-        drop(so_far);
+        let result = result.unwrap_or(Err(Failure::Timeout));
+        let Some(answers) = answers.upgrade() else {
+            return;
+        };
+        answers.borrow_mut().note(result.map(drop), sent, answered);
+        drop(answers);
         sleep(PAUSE).await;
     }
 }

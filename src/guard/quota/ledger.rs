@@ -209,12 +209,11 @@ impl QuotaLedger {
     ) -> Result<Option<LedgerReservation>, E> {
         let state = &mut *self.state.lock();
         let summed_now;
-        let summed = match summed.filter(|summed| summed.counts(&state.shapes)) {
-            Some(summed) => summed,
-            None => {
-                summed_now = state.sum_writes(writes);
-                &summed_now
-            }
+        let summed = if let Some(summed) = summed.filter(|own| own.counts(&state.shapes)) {
+            summed
+        } else {
+            summed_now = state.sum_writes(writes);
+            &summed_now
         };
         let Some(key) = &summed.first else {
             return Ok(None);

@@ -177,12 +177,12 @@ impl Applier {
             _ => self.history.push(&delivered),
         }
         self.watches.announce(changed);
-        let update = match (wide, delivered.as_slice()) {
-            (Some(wide), [commit]) => self.timers.follow(wide.timed(commit)),
-            _ => {
-                let changes = delivered.iter().flat_map(|commit| &commit.changes);
-                self.timers.follow(changes.filter(|change| is_timed(change)))
-            }
+        let update = if let (Some(wide), [commit]) = (wide, delivered.as_slice()) {
+            self.timers.follow(wide.timed(commit))
+        } else {
+            let changes = delivered.iter().flat_map(|commit| &commit.changes);
+            self.timers
+                .follow(changes.filter(|change| is_timed(change)))
         };
         let before = self.current.swap(Arc::new(snapshot));
         drop(update);

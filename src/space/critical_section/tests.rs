@@ -33,11 +33,7 @@ impl Changes {
         Self(Arc::default())
     }
 
-    fn try_lock(
-        &self,
-        set: Arc<ReadWriteSet>,
-        ticket: Option<&Ticket>,
-    ) -> Option<WriteLocks> {
+    fn try_lock(&self, set: Arc<ReadWriteSet>, ticket: Option<&Ticket>) -> Option<WriteLocks> {
         let compared = self.compare(&set, ticket);
         let mut section = self.0.enter();
         section.try_lock(&self.0, set, ticket, &compared).ok()
@@ -171,8 +167,7 @@ fn wide_deletes_that_meet_in_the_queue_cost_what_they_are_long() {
     };
     let trees = [keys("a"), keys("b")];
     let sets = [delete_tree("a/", &trees[0]), delete_tree("b/", &trees[1])];
-    let blockers =
-        ["a/010000", "b/010000"].map(|key| changes.try_lock(write(key), None).unwrap());
+    let blockers = ["a/010000", "b/010000"].map(|key| changes.try_lock(write(key), None).unwrap());
     let waiting = sets.clone().map(|set| changes.wait(set, None));
     changes.steps();
     // Others in the meantime.

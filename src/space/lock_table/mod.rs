@@ -31,8 +31,7 @@ pub(crate) struct LockTable {
     short_parts: usize,
     /// The sets of many parts.
     long: BTreeMap<TicketNumber, LockedSet>,
-    #[cfg(test)]
-    short_most: Option<usize>,
+    short_most: ShortMost,
     writes: BTreeMap<Key, LockUsers<Effect>>,
     /// Reads of single entries, which most are.
     entries: BTreeMap<Key, LockUsers<()>>,
@@ -48,16 +47,19 @@ pub(crate) struct LockTable {
 }
 
 /// The parts of a set beyond which it is kept as a whole.
-const SHORT_MOST: usize = 256;
+#[derive(Debug)]
+struct ShortMost(usize);
+
+impl Default for ShortMost {
+    fn default() -> Self {
+        Self(256)
+    }
+}
 
 impl LockTable {
     /// Whether a set is kept as a whole.
     pub(crate) fn is_long(&self, set: &ReadWriteSet) -> bool {
-        #[cfg(test)]
-        if let Some(most) = self.short_most {
-            return set.parts() > most;
-        }
-        set.parts() > SHORT_MOST
+        set.parts() > self.short_most.0
     }
 
     /// The changes that a set clashes with, some of them where there are many: those in flight, and those that wait and came

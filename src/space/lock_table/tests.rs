@@ -30,11 +30,7 @@ fn writes(key: &str, effect: Effect) -> Arc<ReadWriteSet> {
 }
 
 /// Those that a set waits for, once it is compared with the long ones.
-fn blockers(
-    table: &LockTable,
-    set: &Arc<ReadWriteSet>,
-    number: TicketNumber,
-) -> Vec<TicketNumber> {
+fn blockers(table: &LockTable, set: &Arc<ReadWriteSet>, number: TicketNumber) -> Vec<TicketNumber> {
     let mut compared = Compared::default();
     let others = table.uncompared(set, number, &compared);
     compared.compare(set, others);
@@ -54,8 +50,8 @@ fn clash(held: &Arc<ReadWriteSet>, other: &Arc<ReadWriteSet>) -> bool {
         assert_eq!((all.wide_writes, all.short_parts), (0, 0));
         clash
     };
-    let clash = clash_of(None);
-    assert_eq!(clash_of(Some(0)), clash, "as whole sets");
+    let clash = clash_of(ShortMost::default());
+    assert_eq!(clash_of(ShortMost(0)), clash, "as whole sets");
     clash
 }
 
@@ -190,7 +186,7 @@ proptest! {
             Arc::new(set)
         };
         let mut table = LockTable {
-            short_most: Some(short_most),
+            short_most: ShortMost(short_most),
             ..LockTable::default()
         };
         let mut expected = false;

@@ -187,7 +187,7 @@ impl PreparedDeletion {
             if let (Some(own), Some(made)) =
                 (own.changes.get_mut(*place), commit.changes.get(*place))
             {
-                own.now = made.now.clone();
+                own.now.clone_from(&made.now);
             }
         }
         sifted

@@ -61,13 +61,12 @@ impl ServedConnection {
                 self.catch_up(revision)?;
                 return self.reply(ticket, Ok(Reply::Empty));
             }
-            // Whether the session has ended is unknown, or it has not.
-            Begun::Closed(_, Err(())) => return Err(Ended),
+            // Whether the session has ended is unknown, or it has not; or it would set its watches again in vain, and be notified
+            // of nothing.
+            Begun::Closed(_, Err(())) | Begun::WatchesNotFound => return Err(Ended),
             Begun::WatchesFound(ticket, found) => {
-                self.setting = Some(SettingWatches::found(ticket, found));
+                self.setting = Some(SettingWatches::found(ticket, *found));
             }
-            // It would set its watches again in vain, and hear of nothing.
-            Begun::WatchesNotFound => return Err(Ended),
             Begun::Overloaded(ticket) => {
                 if self.phase == ConnectionPhase::Reading {
                     self.phase = ConnectionPhase::Open;

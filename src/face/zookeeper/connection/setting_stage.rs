@@ -39,8 +39,8 @@ impl SettingWatches {
     }
 
     /// The rest of a request, when it is known what becomes of the watches.
-    pub(super) fn found(ticket: RequestTicket, found: Box<WatchesSetAgain>) -> Self {
-        let WatchesSetAgain { missed, armed } = *found;
+    pub(super) fn found(ticket: RequestTicket, found: WatchesSetAgain) -> Self {
+        let WatchesSetAgain { missed, armed } = found;
         let stage = SettingStage::Setting(missed.into_iter(), armed.into_iter());
         Self { ticket, stage }
     }

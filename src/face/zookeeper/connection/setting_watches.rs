@@ -116,12 +116,16 @@ impl ServedConnection {
         let paths = paths(&request);
         let cost = Cost::new(paths.len(), ticket.bytes);
         let find = move || {
-            let asked = Watched { space, caller, view };
+            let asked = Watched {
+                space,
+                caller,
+                view,
+            };
             asked.note(&paths);
             asked.find(request, &identities)
         };
         if cost.is_small() {
-            let found = Box::new(find());
+            let found = find();
             self.setting = Some(SettingWatches::found(ticket, found));
             return Ok(());
         }
@@ -153,9 +157,8 @@ impl Watched {
                 .map(|(path, mode)| demand_of_watch(path, *mode))
                 .collect()
         });
-        let may = |(path, mode): &&(String, WatchMode)| {
-            self.view.meets(|| demand_of_watch(path, *mode))
-        };
+        let may =
+            |(path, mode): &&(String, WatchMode)| self.view.meets(|| demand_of_watch(path, *mode));
         let targets = || {
             let watched = paths.iter().filter(may);
             watched
