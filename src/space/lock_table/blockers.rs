@@ -1,9 +1,7 @@
 //! `Blockers`: the changes that a read-write set waits for.
 
-use std::collections::BTreeMap;
-
 use super::lock_users::{LockUsers, TicketNumber};
-use super::locked_set::LockedSet;
+use super::locked_set::{LockedSet, LockedSets};
 
 /// How many changes one waits for, that it knows of: more are found when these are gone.
 const MAX_BLOCKERS: usize = 64;
@@ -42,17 +40,17 @@ impl Blockers {
     /// Adds the changes of those sets that come before and clash; `None` where there are enough.
     pub(super) fn add_sets(
         &mut self,
-        sets: &BTreeMap<TicketNumber, LockedSet>,
+        sets: &LockedSets,
         clashes: impl Fn(&LockedSet) -> bool,
     ) -> Option<()> {
         let number = self.number;
-        let before = |(own, other): &(&TicketNumber, &LockedSet)| other.precedes(**own, number);
+        let before = |(own, other): &(TicketNumber, &LockedSet)| other.precedes(*own, number);
         for (own, other) in sets.iter().filter(before) {
             #[cfg(test)]
             {
                 self.steps += 1;
             }
-            self.add(clashes(other).then_some(*own));
+            self.add(clashes(other).then_some(own));
             if self.all.len() >= MAX_BLOCKERS {
                 return None;
             }

@@ -12,7 +12,7 @@ use self::blockers::Blockers;
 pub(crate) use self::compared::Compared;
 pub(crate) use self::lock_users::{LockState, TicketNumber};
 use self::lock_users::{LockUsers, enter, hold, leave};
-use self::locked_set::LockedSet;
+use self::locked_set::{LockedSet, LockedSets};
 use super::prefix_map::PrefixMap;
 use super::read_write_set::{Depth, Effect, ReadWriteSet, Span, SpanUse};
 use crate::model::Key;
@@ -27,10 +27,10 @@ use crate::model::Key;
 #[derive(Debug, Default)]
 pub(crate) struct LockTable {
     /// The sets of few parts, whose parts are below, and how many these are together.
-    short: BTreeMap<TicketNumber, LockedSet>,
+    short: LockedSets,
     short_parts: usize,
     /// The sets of many parts.
-    long: BTreeMap<TicketNumber, LockedSet>,
+    long: LockedSets,
     short_most: ShortMost,
     writes: BTreeMap<Key, LockUsers<Effect>>,
     /// Reads of single entries, which most are.
@@ -109,7 +109,7 @@ impl LockTable {
             return Vec::new();
         }
         let others = self.long.iter();
-        let others = others.filter(|(own, other)| other.precedes(**own, number));
+        let others = others.filter(|(own, other)| other.precedes(*own, number));
         let others = others.map(|(_, other)| &other.set);
         others
             .filter(|other| !compared.has(other))
@@ -231,7 +231,7 @@ impl LockTable {
     /// Gives a set that waits its locks.
     pub(crate) fn hold(&mut self, set: &ReadWriteSet, number: TicketNumber) {
         let own = [&mut self.long, &mut self.short];
-        for own in own.into_iter().filter_map(|all| all.get_mut(&number)) {
+        for own in own.into_iter().filter_map(|all| all.get_mut(number)) {
             own.state = LockState::Held;
         }
         if self.is_long(set) {
@@ -257,10 +257,10 @@ impl LockTable {
     /// Removes a set that waits or is held.
     pub(crate) fn remove(&mut self, set: &ReadWriteSet, number: TicketNumber) {
         if self.is_long(set) {
-            self.long.remove(&number);
+            self.long.remove(number);
             return;
         }
-        self.short.remove(&number);
+        self.short.remove(number);
         self.short_parts -= set.parts();
         for key in set.entries() {
             leave(&mut self.entries, key, (), number);
