@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::LocalSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::any_client::AnyClient;
 use super::options::LoadOptions;
@@ -20,6 +20,12 @@ const CLIENTS: u64 = 64;
 
 /// The time that a write may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a write is sent again that was refused or not answered: nothing is measured yet, and a store on a busy disk refuses some.
+const RETRIES: u32 = 5;
+
+/// The time before that, longer each time.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the keys could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +92,7 @@ async fn write_share(
     Ok(())
 }
 
-/// Writes a key; a server that does not answer is left for the next one, once each.
+/// Writes a key; a server that does not answer is left for the next one, once each, and one that refuses is asked again.
 async fn write_one(
     client: &mut AnyClient,
     key: &str,
@@ -94,11 +100,16 @@ async fn write_one(
     servers: usize,
 ) -> Result<(), Failure> {
     let mut attempts = 1;
+    let mut retries = 0;
     loop {
         let put = timeout(TIMEOUT, client.put(key, value));
         match put.await.unwrap_or(Err(Failure::Timeout)) {
             Ok(_) => return Ok(()),
             Err(failure) if failure.ends_connection() && attempts < servers => attempts += 1,
+            Err(Failure::Refused(_) | Failure::Timeout) if retries < RETRIES => {
+                retries += 1;
+                sleep(PAUSE * retries).await;
+            }
             Err(failure) => return Err(failure),
         }
     }
