@@ -9,14 +9,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, DistinguishedName, OtherError};
 use sha2::{Digest, Sha256};
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
-    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
-};
+use webpki::EndEntityCert;
 
 use super::error::TlsError;
 use super::fields;
 use super::files::{ClientContents, ClientFiles};
+use super::revocation::RevocationLists;
 use crate::model::{CertificateAuthority, ClientCertificate};
 
 /// How many certificates are remembered as verified.
@@ -33,7 +31,7 @@ pub(super) struct ClientAuthorities {
     anchors: Vec<TrustAnchor<'static>>,
     /// Their names, which clients get.
     pub(super) names: Vec<DistinguishedName>,
-    revoked: Vec<CertRevocationList<'static>>,
+    revoked: RevocationLists,
     /// When the first list of revoked certificates is due again, since 1970-01-01 UTC.
     pub(super) lists_due: Option<i64>,
     /// Whether a client without a certificate is refused.
@@ -47,6 +45,8 @@ pub(super) struct ClientAuthorities {
 struct Authority {
     anchor: TrustAnchor<'static>,
     name: CertificateAuthority,
+    /// By which its signatures are verified.
+    key: Vec<u8>,
     not_after: i64,
 }
 
@@ -67,22 +67,7 @@ impl ClientAuthorities {
     ) -> Result<Self, TlsError> {
         let mut authorities = parse_authorities(files, contents)?;
         authorities.sort_by_key(|authority| std::cmp::Reverse(authority.not_after));
-        let mut revoked = Vec::new();
-        let mut lists_due = None;
-        for (path, bytes) in files.revoked.iter().zip(&contents.revoked) {
-            let lists = lists(bytes);
-            let lists = lists.ok_or_else(|| {
-                TlsError::of_file(path, &"it holds no list of revoked certificates (CRL)")
-            })?;
-            for list in lists {
-                let parsed = OwnedCertRevocationList::from_der(&list).map_err(|error| {
-                    TlsError::of_file(path, &format_args!("a list (CRL) cannot be used: {error}"))
-                })?;
-                revoked.push(parsed.into());
-                let due = fields::next_update(&list);
-                lists_due = lists_due.into_iter().chain(due).min();
-            }
-        }
+        let (revoked, lists_due) = parse_lists(files, contents, &authorities, &algorithms)?;
         let subject = |authority: &Authority| {
             DistinguishedName::in_sequence(authority.anchor.subject.as_ref())
         };
@@ -128,16 +113,8 @@ impl ClientAuthorities {
     ) -> Result<VerifiedClient, CertificateError> {
         let (own, between) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
         let parsed = EndEntityCert::try_from(own).map_err(refusal)?;
-        let lists: Vec<_> = self.revoked.iter().collect();
-        let path = parsed.verify_for_usage(
-            self.algorithms.all,
-            &self.anchors,
-            between,
-            now,
-            KeyUsage::client_auth(),
-            revocation(&lists),
-            None,
-        );
+        let (anchors, verifying) = (self.anchors.as_slice(), (&self.algorithms, now));
+        let path = self.revoked.verify(&parsed, (anchors, between), verifying);
         let path = path.map_err(refusal)?;
         let anchor = path.anchor();
         let authority = self.authorities.iter().find(|one| one.anchor == *anchor);
@@ -180,11 +157,38 @@ fn parse_authorities(
             Some(Authority {
                 anchor: anchor.to_owned(),
                 name: fields::authority(certificate)?,
+                key: fields::public_key(certificate)?,
                 not_after: fields::not_after(certificate)?,
             })
         })
         .collect::<Option<_>>()
         .ok_or_else(|| fail("a certificate in it cannot be read"))
+}
+
+/// The lists of revoked certificates, and when the first of them is due to be replaced.
+fn parse_lists(
+    files: &ClientFiles,
+    contents: &ClientContents,
+    authorities: &[Authority],
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<(RevocationLists, Option<i64>), TlsError> {
+    let key = |one: &Authority| (one.anchor.subject.as_ref().to_vec(), one.key.clone());
+    let keys: Vec<_> = authorities.iter().map(key).collect();
+    let (mut revoked, mut first_due) = (RevocationLists::default(), None);
+    for (path, bytes) in files.revoked.iter().zip(&contents.revoked) {
+        let lists = lists(bytes);
+        let lists = lists.ok_or_else(|| {
+            TlsError::of_file(path, &"it holds no list of revoked certificates (CRL)")
+        })?;
+        for list in lists {
+            revoked.add(&list, &keys, algorithms).map_err(|error| {
+                TlsError::of_file(path, &format_args!("a list (CRL) cannot be used: {error}"))
+            })?;
+            let due = fields::next_update(&list);
+            first_due = first_due.into_iter().chain(due).min();
+        }
+    }
+    Ok((revoked, first_due))
 }
 
 /// The lists in a file, in PEM or DER; `None` where there is none.
@@ -196,19 +200,6 @@ fn lists(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let lists = lists.map(|list| list.map(|list| list.to_vec()));
     let lists = lists.collect::<Result<Vec<_>, _>>().ok()?;
     (!lists.is_empty()).then_some(lists)
-}
-
-/// An authority without a list revokes nothing. An overdue list is believed as before: it is better that a certificate
-/// revoked since is accepted than that nobody is, because a list was not delivered. Metric and log say that it is overdue.
-fn revocation<'a>(lists: &'a [&'a CertRevocationList<'a>]) -> Option<RevocationOptions<'a>> {
-    let options = RevocationOptionsBuilder::new(lists).ok()?;
-    Some(
-        options
-            .with_depth(RevocationCheckDepth::Chain)
-            .with_status_policy(UnknownStatusPolicy::Allow)
-            .with_expiration_policy(ExpirationPolicy::Ignore)
-            .build(),
-    )
 }
 
 fn hash(chain: &[CertificateDer<'_>]) -> [u8; 32] {

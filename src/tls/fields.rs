@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
+use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::model::{CertificateAuthority, ClientCertificate};
 
@@ -63,8 +65,28 @@ pub(super) fn not_after(certificate: &CertificateDer<'_>) -> Option<i64> {
 
 /// When the list that follows a list of revoked certificates is due, since 1970-01-01 UTC; `None` where it does not say.
 pub(super) fn next_update(list: &[u8]) -> Option<i64> {
-    let (_, list) = x509_parser::revocation_list::CertificateRevocationList::from_der(list).ok()?;
+    let (_, list) = CertificateRevocationList::from_der(list).ok()?;
     list.next_update().map(|due| due.timestamp())
+}
+
+/// The key of a certificate's bearer, as signatures are verified by it.
+pub(super) fn public_key(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let parsed = parse(certificate)?;
+    Some(parsed.public_key().subject_public_key.data.to_vec())
+}
+
+/// Whether a list of revoked certificates was signed by the bearer of this key.
+pub(super) fn is_signed_by(
+    list: &[u8],
+    key: &[u8],
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> bool {
+    let Ok((_, list)) = CertificateRevocationList::from_der(list) else {
+        return false;
+    };
+    let (signed, signature) = (list.tbs_cert_list.as_ref(), &list.signature_value.data);
+    let mut all = algorithms.all.iter();
+    all.any(|one| one.verify_signature(key, signed, signature).is_ok())
 }
 
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {

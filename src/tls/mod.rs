@@ -15,6 +15,7 @@ mod key_pair;
 mod metrics;
 mod proof;
 mod reload;
+mod revocation;
 mod server_tls;
 mod state;
 mod tickets;

@@ -3,7 +3,7 @@
 use kubekv::model::time::unix_ms;
 use rcgen::ExtendedKeyUsagePurpose;
 
-use super::authority::{Authority, Wanted};
+use super::authority::{Authority, Wanted, pem};
 use super::client::{Client, get, is_closed};
 use super::harness::{Files, Secured};
 use crate::harness::wait_for;
@@ -91,4 +91,74 @@ async fn a_connection_ends_with_the_certificate_of_its_client() {
     // A ticket of before proves no more than the certificate in it.
     client.get(server.address, "/who").await.unwrap_err();
     server.wait_for_handshakes("certificate_expired", 1).await;
+}
+
+/// Lists of an authority, in PEM.
+fn lists(all: &[(&Authority, &[u64])]) -> String {
+    let list = |(authority, serials): &(&Authority, &[u64])| authority.revoked(serials);
+    all.iter().map(|one| pem("X509 CRL", &list(one))).collect()
+}
+
+#[tokio::test]
+async fn every_list_of_an_authority_counts() {
+    let nodes = Authority::new("nodes");
+    let mut files = Files::new(&nodes.server()).requiring(&[&nodes]);
+    files.lists = true;
+    files.write("revoked.crl", lists(&[(&nodes, &[7]), (&nodes, &[66])]));
+    let server = Secured::start(&files).await;
+    let get = async |serial| {
+        let client = Client::new(&nodes, Some(&nodes.client("client", serial)));
+        client.get(server.address, "/who").await.is_ok()
+    };
+    assert!(!get(7).await);
+    assert!(!get(66).await, "it is in the second list");
+    assert!(get(8).await);
+    server.wait_for_handshakes("certificate_revoked", 2).await;
+}
+
+/// As while an authority is replaced by another one of its name.
+#[tokio::test]
+async fn authorities_of_one_name_have_lists_of_their_own() {
+    let (old, new) = (Authority::new("nodes"), Authority::new("nodes"));
+    let mut files = Files::new(&new.server()).requiring(&[&old, &new]);
+    files.lists = true;
+    // The new one has no list yet.
+    files.write("revoked.crl", lists(&[(&old, &[5])]));
+    let server = Secured::start(&files).await;
+    let get = async |authority: &Authority, serial| {
+        let client = Client::new(&new, Some(&authority.client("client", serial)));
+        client.get(server.address, "/who").await.is_ok()
+    };
+    assert!(!get(&old, 5).await);
+    assert!(get(&old, 6).await);
+    assert!(get(&new, 5).await, "the list is the old one's");
+    for (reload, both) in [[(&old, &[5]), (&new, &[6])], [(&new, &[6]), (&old, &[5])]]
+        .into_iter()
+        .enumerate()
+    {
+        let both = both.map(|(authority, serials): (_, &[u64; 1])| (authority, &serials[..]));
+        files.write("revoked.crl", lists(&both));
+        let reloads = u64::try_from(reload + 1).unwrap();
+        server.wait_for_reloads("ok", reloads).await;
+        let mut accepted = Vec::new();
+        for (authority, serial) in [(&old, 5), (&old, 6), (&new, 5), (&new, 6)] {
+            accepted.push(get(authority, serial).await);
+        }
+        assert_eq!(accepted, [false, true, true, false], "{reload}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_its_authority_has_not_signed_refuses_its_clients() {
+    let nodes = Authority::new("nodes");
+    let mut files = Files::new(&nodes.server()).requiring(&[&nodes]);
+    files.lists = true;
+    let mut forged = nodes.revoked(&[66]);
+    let last = forged.last_mut().unwrap();
+    *last ^= 1;
+    files.write("revoked.crl", forged);
+    let server = Secured::start(&files).await;
+    let client = Client::new(&nodes, Some(&nodes.client("client", 7)));
+    client.get(server.address, "/who").await.unwrap_err();
+    server.wait_for_handshakes("certificate_invalid", 1).await;
 }
