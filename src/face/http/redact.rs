@@ -48,7 +48,9 @@ pub(super) fn target(target: &RequestTarget) -> String {
     if let Some(query) = query {
         text.push('?');
         let mut pairs = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in form_urlencoded::parse(query) {
+        // Consul's parameters end at a semicolon, too: what follows one is no part of a value that is shown.
+        let parts = query.split(|byte| matches!(byte, b'&' | b';'));
+        for (name, value) in parts.flat_map(form_urlencoded::parse) {
             if value.is_empty() || SHOWN.contains(&name.as_ref()) {
                 pairs.append_pair(&name, &value);
             } else {
@@ -102,7 +104,10 @@ mod tests {
         // The name may be written in other ways.
         assert_eq!(shown("/?%74oken=secret"), "/?token=hidden");
         assert_eq!(shown("/?TOKEN=secret"), "/?TOKEN=hidden");
-        assert_eq!(shown("/?a;token=secret"), "/?a%3Btoken=hidden");
+        // So they may be separated in.
+        assert_eq!(shown("/?a;token=secret"), "/?a=&token=hidden");
+        let shown = shown("/v1/kv/a?index=7;token=secret&dc=a;value=secret");
+        assert_eq!(shown, "/v1/kv/a?index=7&token=hidden&dc=a&value=hidden");
     }
 
     #[test]
@@ -139,8 +144,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_token_is_ever_shown(before in "[a-z0-9&=%+;]{0,20}", after in "(&[a-z0-9&=%+;]{0,20})?") {
-            let shown = shown(&format!("/?{before}&token=SECRET{after}"));
+        fn no_token_is_ever_shown(
+            before in "(index=)?[a-z0-9&=%+;]{0,20}",
+            separator in "[&;]",
+            after in "([&;][a-z0-9&=%+;]{0,20})?",
+        ) {
+            let shown = shown(&format!("/?{before}{separator}token=SECRET{after}"));
             prop_assert!(!shown.contains("SECRET"), "{shown}");
         }
     }
