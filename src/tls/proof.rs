@@ -13,6 +13,10 @@ use super::state::{TlsState, now};
 use super::turns::Turns;
 use crate::model::ClientCertificate;
 
+/// How long the wall clock is not looked at. It can be set, and goes on while a suspended machine's timers stand still: nobody can
+/// tell a day before when a certificate will have expired.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
 /// What a client showed in its handshake.
 #[derive(Debug)]
 pub struct Proof {
@@ -40,7 +44,11 @@ impl Proof {
                         std::future::pending::<()>().await;
                     }
                 }
-                () = tokio::time::sleep(left(self.verified.until)) => {}
+                () = tokio::time::sleep(left(self.verified.until)) => {
+                    if seconds_now() <= self.verified.until {
+                        continue;
+                    }
+                }
             }
             // A change of the files has every connection checked at once.
             let _turn = self.turns.take(self.peer).await;
@@ -57,9 +65,31 @@ impl Proof {
     }
 }
 
-/// The time until a second has passed.
+/// The time until a second has passed, or until the clock is to be looked at again.
 fn left(until: i64) -> Duration {
-    let now = i64::try_from(now().as_secs()).unwrap_or(i64::MAX);
-    let seconds = until.saturating_sub(now).saturating_add(1).max(1);
-    Duration::from_secs(u64::try_from(seconds).unwrap_or(1))
+    let seconds = until.saturating_sub(seconds_now()).saturating_add(1).max(1);
+    let left = Duration::from_secs(u64::try_from(seconds).unwrap_or(1));
+    left.min(LONGEST_SLEEP)
+}
+
+fn seconds_now() -> i64 {
+    i64::try_from(now().as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_looked_at_once_a_minute_however_long_a_certificate_is_valid() {
+        let second = Duration::from_secs(1);
+        for until in [i64::MIN, 0, seconds_now() - 1] {
+            assert_eq!(left(until), second, "{until}");
+        }
+        let soon = left(seconds_now() + 10);
+        assert!((second * 10..=second * 11).contains(&soon), "{soon:?}");
+        for until in [seconds_now() + 24 * 3_600, i64::MAX] {
+            assert_eq!(left(until), second * 60, "{until}");
+        }
+    }
 }
