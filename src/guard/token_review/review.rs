@@ -24,7 +24,7 @@ use crate::space::NotAuthenticated;
 /// How many questions the API server is asked at a time.
 const AT_ONCE: usize = 8;
 
-/// How long a question and the wait before it may take.
+/// How long a question may take, and how long the wait for its turn before.
 const DEADLINE: Duration = Duration::from_secs(6);
 
 /// How long nothing is asked after a question without an answer: an API server that is away must not hold every request.
@@ -229,9 +229,11 @@ impl TokenReviews {
 
     async fn review_now(&self, token: &UnreviewedToken) -> ReviewResult {
         let UnreviewedToken { hash, held, claims } = token;
+        // Apart from the question: that many wait says nothing of the API server. It is never closed.
+        let turn = tokio::time::timeout(DEADLINE, self.at_once.acquire()).await;
         let asked = Instant::now();
         let rests = self.outage.lock().until;
-        if rests.is_some_and(|until| until > asked) {
+        if turn.is_err() || rests.is_some_and(|until| until > asked) {
             return ReviewResult::NotNow(NotAuthenticated::Unavailable);
         }
         let answer = tokio::time::timeout(DEADLINE, self.ask(held)).await;
@@ -264,8 +266,6 @@ impl TokenReviews {
     }
 
     async fn ask(&self, held: &HeldToken) -> Result<TokenVerdict, NoReview> {
-        // It is never closed.
-        let _permit = self.at_once.acquire().await;
         match std::str::from_utf8(held.as_bytes()) {
             Ok(token) => self.reviewer.review(token, &self.audience).await,
             Err(_) => Ok(TokenVerdict::Refused),

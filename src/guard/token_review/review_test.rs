@@ -349,6 +349,45 @@ async fn questions_are_bounded_at_once_and_one_of_each_address() {
     assert_eq!(site.server.most_at_once.load(Ordering::Relaxed), 8);
 }
 
+/// Each question takes 4 s, and none may take more than 6 s.
+#[tokio::test(start_paused = true)]
+async fn that_many_wait_for_their_question_is_no_outage() {
+    let site = Arc::new(Site::new([Ok(good())]));
+    site.server.gate.forget_permits(usize::MAX);
+    let show = |id: usize| {
+        let site = Arc::clone(&site);
+        let token = token("kubekv", 3600, id);
+        tokio::spawn(async move { site.show(&token, id).await.map(drop) })
+    };
+    let shown: Vec<_> = (0..16).map(show).collect();
+    settle().await;
+    for asked in [8, 16] {
+        assert_eq!(site.asked(), asked);
+        advance(Duration::from_secs(4)).await;
+        site.server.gate.add_permits(8);
+        settle().await;
+    }
+    for shown in shown {
+        assert_eq!(shown.await.unwrap(), Ok(()));
+    }
+    site.server.gate.add_permits(1);
+    assert_eq!(show(16).await.unwrap(), Ok(()), "it answers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_question_without_end() {
+    let site = Arc::new(Site::new([Ok(good())]));
+    site.server.gate.forget_permits(usize::MAX);
+    let began = tokio::time::Instant::now();
+    let tokens: Vec<_> = (0..40).map(|id| token("kubekv", 3600, id)).collect();
+    let shows = (0..40).map(|id| site.show(&tokens[id], id));
+    for shown in join_all(shows).await {
+        assert_eq!(shown.unwrap_err(), UNAVAILABLE);
+    }
+    assert_eq!(began.elapsed(), Duration::from_secs(6));
+    assert_eq!(site.asked(), 8);
+}
+
 #[tokio::test(start_paused = true)]
 async fn requests_with_the_same_token_share_one_question_from_one_address_and_from_many() {
     let site = Site::new([Ok(good())]);
