@@ -33,6 +33,18 @@ fn file(password: &str) -> Arc<CredentialTable> {
     Arc::new(CredentialTable::parse(&text).unwrap())
 }
 
+/// As many users as there are costs, in this order; all have the same password.
+fn file_of_costs(costs: &[u32]) -> Arc<CredentialTable> {
+    let user = |cost: &u32| {
+        let params = Params::new(8, *cost, 1, None).unwrap();
+        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let hash = argon.hash_password(b"right").unwrap();
+        format!("[[user]]\nname = \"user-{cost}\"\npassword = \"{hash}\"\n")
+    };
+    let text: String = costs.iter().map(user).collect();
+    Arc::new(CredentialTable::parse(&text).unwrap())
+}
+
 impl Site {
     fn new() -> Self {
         let mut registry = Registry::default();
@@ -161,4 +173,31 @@ async fn a_verification_by_an_older_file_is_for_nobody_who_comes_after_it() {
     assert_eq!((&mut before).now_or_never(), None);
     assert_eq!(show(&new).await, Ok(()));
     assert_eq!(before.await, UNKNOWN);
+}
+
+/// Or else whoever's password costs otherwise than the first one's is known to exist by the time that a guess takes.
+#[tokio::test(start_paused = true)]
+async fn a_user_that_does_not_exist_costs_as_any_that_does() {
+    let (site, file) = (Site::new(), file_of_costs(&[1, 2, 3, 4]));
+    let stand_in = |name: &str| {
+        let hash = site.check.verified.hash(name.as_bytes(), b"");
+        Arc::clone(&file.stand_in(hash).unwrap().name)
+    };
+    let names: Vec<_> = (0..64).map(|number| format!("nobody-{number}")).collect();
+    let mut found: Vec<_> = names.iter().map(|name| stand_in(name)).collect();
+    let again: Vec<_> = names.iter().map(|name| stand_in(name)).collect();
+    assert_eq!(found, again, "each is always the same");
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), 4, "{found:?}");
+    // The password of whoever stands in is not theirs.
+    for name in &names[..4] {
+        assert_eq!(site.show((1, &file), (name, "right")).await, UNKNOWN);
+    }
+    let nobody = CredentialTable::default();
+    assert!(
+        nobody
+            .stand_in(site.check.verified.hash(b"a", b""))
+            .is_none()
+    );
 }
