@@ -87,7 +87,8 @@ async fn tell(
 
 impl Opening {
     async fn attach(mut self, request: ConnectRequest) -> io::Result<()> {
-        match attach(&self.face.space, &self.caller, &request).await {
+        let (space, fairness) = (&self.face.space, &self.face.fairness);
+        match attach((space, fairness), &self.caller, &request).await {
             Attached::To(session, password) => {
                 let response = accepted(&session, password, &request);
                 let connection = ServedConnection::new(self, session, (&request, &response))?;
