@@ -13,7 +13,7 @@ use super::ttl_nodes::TtlNodes;
 use super::watch_table::WatchTotals;
 use crate::face::server::Connection;
 use crate::fairness::{Cost, Fairness};
-use crate::model::{Caller, Flow, Key, KeyRange, LeaseProtocol};
+use crate::model::{Caller, Flow, Key, KeyRange, Lease, LeaseProtocol};
 use crate::space::Keyspace;
 
 /// The release of ZooKeeper that the face is like. kazoo takes the server's version from here, and go-zookeeper reads no
@@ -56,6 +56,17 @@ struct EntryFigures {
     nodes: usize,
     ephemerals: usize,
     bytes: usize,
+    sessions: usize,
+    file_descriptors: (u64, u64),
+}
+
+/// What a four-letter word needs to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counting {
+    Nothing,
+    Nodes,
+    /// The sessions and the open files as well.
+    All,
 }
 
 /// Nodes that ZooKeeper has from its beginning: `/`, which it keeps under the empty path too, and three beneath it.
@@ -97,21 +108,22 @@ impl Face {
     /// The answer to a four-letter word.
     pub(super) async fn answer(&self, word: FourLetterWord, ends: &Connection) -> String {
         let (flow, peer) = (ends.current_flow(), ends.peer);
-        let needs_figures = match word {
-            FourLetterWord::Srvr | FourLetterWord::Stat | FourLetterWord::Mntr => true,
+        let counting = match word {
+            FourLetterWord::Srvr | FourLetterWord::Stat => Counting::Nodes,
+            FourLetterWord::Mntr => Counting::All,
             FourLetterWord::Ruok
             | FourLetterWord::Isro
             | FourLetterWord::Envi
             | FourLetterWord::Cons
             | FourLetterWord::Wchs
-            | FourLetterWord::Refused(_) => false,
+            | FourLetterWord::Refused(_) => Counting::Nothing,
         };
-        let entries = if needs_figures && self.words.allows(word) {
-            self.entries(flow).await
+        // Anybody can send one: what is not answered costs nothing.
+        let figures = if self.words.allows(word) {
+            self.figures(self.entries(flow, counting).await)
         } else {
-            EntryFigures::default()
+            ServerFigures::default()
         };
-        let figures = self.figures(entries);
         let connections = || {
             let all = self.connections.all();
             let asking = ConnectionFigures {
@@ -127,7 +139,10 @@ impl Face {
         answer(word, &self.words, &release(), Some(&figures), connections)
     }
 
-    async fn entries(&self, flow: Flow) -> EntryFigures {
+    async fn entries(&self, flow: Flow, counting: Counting) -> EntryFigures {
+        if counting == Counting::Nothing {
+            return EntryFigures::default();
+        }
         let view = self.space.read(&Caller::System);
         let range = KeyRange::Prefix(Key::user(""));
         let cost = Cost::new(1_024, 0);
@@ -139,6 +154,12 @@ impl Face {
                 // A path begins with a slash, and ends with none.
                 let path = key.as_bytes().len() + usize::from(!key.as_bytes().ends_with(b"/"));
                 figures.bytes += path + entry.value().len();
+            }
+            if counting == Counting::All {
+                let sessions = view.leases();
+                let is_own = |lease: &Lease| lease.protocol == LeaseProtocol::ZooKeeper;
+                figures.sessions = sessions.filter(|(lease, _)| is_own(lease)).count();
+                figures.file_descriptors = file_descriptors();
             }
             figures
         };
@@ -154,12 +175,10 @@ impl Face {
         let (least, sum, greatest) = requests.latency_ms;
         let all = self.connections.all();
         let of_data: usize = all.iter().map(|one| one.watched()).sum();
-        let view = self.space.read(&Caller::System);
-        let sessions = view.leases();
-        let sessions = sessions.filter(|(lease, _)| lease.protocol == LeaseProtocol::ZooKeeper);
+        let revision = self.space.read(&Caller::System).revision();
         ServerFigures {
             mode: "standalone",
-            zxid: super::znode::zxid(view.revision()),
+            zxid: super::znode::zxid(revision),
             latency_ms: (least, mean(sum, requests.answered), greatest),
             received: requests.received,
             sent: requests.sent,
@@ -169,7 +188,7 @@ impl Face {
             nodes: entries.nodes + FIRST_NODES,
             ephemerals: entries.ephemerals,
             data_bytes: entries.bytes + FIRST_BYTES,
-            sessions: sessions.count(),
+            sessions: entries.sessions,
             watches: WatchFigures {
                 all: self.watch_totals.watches(),
                 connections: all.iter().filter(|one| one.watched() > 0).count(),
@@ -177,7 +196,7 @@ impl Face {
                 of_data,
             },
             uptime_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            file_descriptors: file_descriptors(),
+            file_descriptors: entries.file_descriptors,
         }
     }
 }
@@ -194,4 +213,77 @@ fn file_descriptors() -> (u64, u64) {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let most = limit.current.unwrap_or(u64::MAX);
     (u64::try_from(open).unwrap_or(u64::MAX), most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::zookeeper::session::{Attached, attach};
+    use crate::guard::memory_keyspace;
+    use crate::model::{Credentials, FaceName};
+    use crate::wire::zookeeper::{ConnectRequest, Secret};
+
+    /// Has a client occupy so many heavy threads, until the sender is dropped.
+    async fn occupy(
+        fairness: &Fairness,
+        host: u8,
+        threads: usize,
+    ) -> Vec<std::sync::mpsc::Sender<()>> {
+        let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+        let mut release = Vec::new();
+        for _ in 0..threads {
+            let (sender, receiver) = std::sync::mpsc::channel::<()>();
+            release.push(sender);
+            let (fairness, begun) = (fairness.clone(), begun.clone());
+            tokio::spawn(async move {
+                let block = move || {
+                    begun.send(()).unwrap();
+                    matches!(receiver.recv(), Ok(()))
+                };
+                let flow = Flow::of_address([10, 0, 0, host].into());
+                let _done = fairness.run(flow, Cost::SMALL, block).await;
+            });
+            begins.recv().await.unwrap();
+        }
+        release
+    }
+
+    #[tokio::test]
+    async fn sessions_are_counted_in_the_turn_of_who_asks() {
+        let face = Face::new(ZooKeeper {
+            space: memory_keyspace(u64::MAX).await,
+            fairness: Fairness::default(),
+            super_digest: None,
+            words: "*".parse().unwrap(),
+            docker: DockerAnswers::default(),
+        });
+        let peer = "10.0.0.3:1".parse().unwrap();
+        let caller = Caller::Client {
+            face: FaceName::ZooKeeper,
+            peer,
+            credentials: Credentials::default(),
+        };
+        let request = ConnectRequest {
+            version: 0,
+            last_zxid: 0,
+            timeout_ms: 40_000,
+            session: 0,
+            password: Secret(vec![0; 16]),
+            read_only: None,
+        };
+        let attached = attach((&face.space, &face.fairness), &caller, &request).await;
+        assert!(matches!(attached, Attached::To(..)));
+        let ends = Connection::plaintext(peer, peer);
+        let mntr = || face.answer(FourLetterWord::Mntr, &ends);
+        assert!(mntr().await.contains("zk_global_sessions\t1\n"));
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let _all_but_one = occupy(&face.fairness, 1, threads.max(2) - 1).await;
+        let _the_last = occupy(&face.fairness, 2, 1).await;
+        tokio::time::pause();
+        let began = Instant::now();
+        assert!(mntr().await.contains("zk_global_sessions\t0\n"));
+        assert_eq!(began.elapsed().as_secs(), 5, "it has waited for its turn");
+        let ruok = face.answer(FourLetterWord::Ruok, &ends).await;
+        assert_eq!((ruok.as_str(), began.elapsed().as_secs()), ("imok", 5));
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 /// Figures of a server that serves, since it began to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ServerFigures {
     /// `standalone`, `leader` or `follower`.
     pub(crate) mode: &'static str,
