@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kubekv::face::http::HttpLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 
 use crate::harness::{ANSWERED, CONNECTIONS, Harness, IN_FLIGHT, get_once, rest};
 
@@ -155,6 +156,30 @@ async fn long_heads_wait_for_permits_and_short_ones_do_not() {
     server.release.notify_one();
     assert!(rest(&mut first).await.ends_with("released"));
     assert!(rest(&mut second).await.ends_with("ok"));
+}
+
+#[tokio::test]
+async fn long_heads_of_one_client_leave_permits_to_others() {
+    let limits = HttpLimits {
+        long_heads: 4,
+        ..HttpLimits::default()
+    };
+    let server = Harness::start(limits, 10).await;
+    let long = "x".repeat(100_000);
+    let held = get_once(&format!("/held?{long}"));
+    let mut greedy = Vec::new();
+    for _ in 0..4 {
+        greedy.push(server.send(&held).await);
+    }
+    server.wait_for(IN_FLIGHT, 1).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = socket.connect(server.address).await.unwrap();
+    let asks = get_once(&format!("/?{long}"));
+    other.write_all(asks.as_bytes()).await.unwrap();
+    assert!(rest(&mut other).await.ends_with("ok"));
+    drop(greedy);
+    server.wait_for(CONNECTIONS, 0).await;
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, RequestFacts, Shape};
 use super::body::RequestBody;
@@ -23,6 +22,7 @@ use super::broken::Broken;
 use super::buffers::ConnectionBuffers;
 use super::framing::Framing;
 use super::head::{Expectation, Found, Head, Reader};
+use super::long_heads::LongHeadPermit;
 use super::no_fault::last_answer;
 use super::refusal::RequestRefusal;
 use super::shared_state::{OverloadAnswer, SharedState};
@@ -44,7 +44,7 @@ const UNREAD: u64 = 256 << 10;
 
 /// The next event on a connection.
 enum Next {
-    Request(Box<Head>, Option<OwnedSemaphorePermit>),
+    Request(Box<Head>, Option<LongHeadPermit>),
     Refused(RequestRefusal),
     Http2,
     Ended,
@@ -156,10 +156,8 @@ impl Http1 {
             let more = async {
                 // A few long heads are read at a time: all together they could fill the memory.
                 if received >= LONG_HEAD && long.is_none() {
-                    long = Arc::clone(&self.shared.long_heads)
-                        .acquire_owned()
-                        .await
-                        .ok();
+                    let flow = self.ends.current_flow();
+                    long = Some(self.shared.long_heads.acquire(flow).await);
                 }
                 filled.await
             };
@@ -174,7 +172,7 @@ impl Http1 {
     fn take_next(
         &self,
         reader: &mut Reader,
-        long: &mut Option<OwnedSemaphorePermit>,
+        long: &mut Option<LongHeadPermit>,
     ) -> Result<Next, usize> {
         let mut buffers = self.buffers.lock();
         buffers.skip_breaks();

@@ -16,6 +16,7 @@ mod head;
 mod hosts;
 mod http2;
 mod limits;
+mod long_heads;
 mod no_fault;
 mod protocol;
 mod redact;

@@ -1,6 +1,5 @@
 //! Shared state: the limits, permits and cached date that all connections of one [`HttpProtocol`](super::HttpProtocol) share.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::Body;
@@ -10,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::answer::Date;
 use super::hosts::AllowedHosts;
 use super::limits::HttpLimits;
+use super::long_heads::LongHeads;
 use super::send::LINGERING;
 use crate::fairness::{Fairness, Overloaded};
 
@@ -27,7 +27,7 @@ pub(super) struct SharedState {
     /// The budget of request bodies, and the answer where it has too little left.
     pub(super) bodies: Option<(Fairness, OverloadAnswer)>,
     /// Permits for long heads.
-    pub(super) long_heads: Arc<Semaphore>,
+    pub(super) long_heads: LongHeads,
     /// Permits for reading what clients still send before they are closed.
     pub(super) lingering: Semaphore,
     /// The refusal of gRPC calls; `None` refuses HTTP/2 altogether.
@@ -44,7 +44,7 @@ impl SharedState {
             hosts: AllowedHosts::default(),
             too_many_connections: None,
             bodies: None,
-            long_heads: Arc::new(Semaphore::new(limits.long_heads)),
+            long_heads: LongHeads::new(limits.long_heads),
             lingering: Semaphore::new(LINGERING),
             grpc_refusal: None,
             grpc_logged: AtomicBool::new(false),
