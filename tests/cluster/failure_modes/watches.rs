@@ -203,6 +203,60 @@ fn watch_starts_at_the_oldest_available_revision() {
     assert_eq!(second.stop().code, 0);
 }
 
+/// Failure mode 17: a gateway that starts reads a large namespace as it is, in one piece, and its last minute from the watch.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn present_of_a_large_namespace_is_rewound() {
+    let namespace = namespace();
+    let first = start(&namespace, "first");
+    until_ready(&first);
+    for key in ["stays", "k", "went"] {
+        put(&first, key, "0");
+    }
+    let past = || {
+        leader_record(&namespace)["past"]
+            .as_array()
+            .unwrap()
+            .clone()
+    };
+    until("it records past revisions", || past().len() == 2);
+    let before = consul_index(&first, "/v1/kv/?recurse");
+    for (key, value) in [("k", "1"), ("k", "2"), ("new", "1")] {
+        put(&first, key, value);
+    }
+    assert_eq!(first.run(&["delete", "went"]).code, 0);
+    let proxy = FaultProxy::start();
+    let gone = Action::refuse(410, "Expired", "too old resource version");
+    let oldest = format!("resourceVersion={}&", past()[0]["revision"]);
+    proxy.rule(Requests::of("GET").at("watch=true").at(&oldest), gone);
+    let metadata = serde_json::json!({
+        "resourceVersion": "1", "continue": "later", "remainingItemCount": 1_000_000,
+    });
+    let large = Action::Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: serde_json::json!({"metadata": metadata, "items": []}).to_string(),
+    };
+    let pages = Requests::of("GET").at("limit=500&resourceVersionMatch=Exact");
+    let pages = proxy.rule(pages, large);
+    let whole = Requests::of("GET").at("resourceVersionMatch=NotOlderThan");
+    let whole = proxy.rule(whole, Action::Note);
+    kill(first);
+    let second = start_behind(&proxy, &namespace, "second", 2);
+    until_ready(&second);
+    assert_eq!((pages.met(), whole.met()), (1, 1));
+    let poll = format!("GET /v2/keys/k?wait=true&waitIndex={}", before + 1);
+    let event = json(&ask(second.etcd, &poll));
+    assert_eq!(event["prevNode"]["value"], "0", "{event}");
+    let wanted = [("/k", "set"), ("/new", "set"), ("/went", "delete")];
+    await_changes(&second, before, &wanted);
+    for (key, value) in [("k", Some("2")), ("stays", Some("0")), ("went", None)] {
+        assert_eq!(get(&second, key).as_deref(), value, "{key}");
+    }
+    assert_eq!(metric(&second, "kubekv_store_relists_total"), 0);
+    assert_eq!(second.stop().code, 0);
+}
+
 /// Follows an etcd watch from an index, change by change, until all of these changes were delivered.
 fn await_changes(gateway: &Running, mut index: u64, wanted: &[(&str, &str)]) {
     let mut left = wanted.to_vec();

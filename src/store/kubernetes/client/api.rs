@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use kube::client::Body;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -15,6 +15,8 @@ use super::credentials::ApiCredentials;
 use super::error::ApiError;
 use super::exchange;
 use super::lines::ResponseLines;
+use super::list_page::ListPage;
+use super::list_stream::ListStream;
 use super::refusal_log::RefusalLog;
 use crate::store::shared::Metrics;
 use crate::store::shared::metrics::StoreVerb;
@@ -28,35 +30,11 @@ const PAGE: usize = 500;
 /// The deadline of a write. The request names it, so that the API server gives up first.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The deadline of one page of a list.
+/// The deadline of one page of a list, and of the beginning of one without pages.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The gateways' name in the objects' managed fields: short, because each new object has it.
 const FIELD_MANAGER: &str = "kubekv";
-
-/// A page of a list.
-#[derive(Debug, Deserialize)]
-pub(crate) struct ListPage {
-    pub(crate) metadata: ListMeta,
-    pub(crate) items: Vec<Box<RawValue>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ListMeta {
-    pub(crate) resource_version: String,
-    #[serde(default, rename = "continue")]
-    pub(crate) next_page: String,
-}
-
-impl ListPage {
-    pub(crate) fn version(&self) -> Result<u64, ApiError> {
-        let version = &self.metadata.resource_version;
-        version
-            .parse()
-            .map_err(|_| ApiError::Unknown(format!("a list of resourceVersion {version:?}")))
-    }
-}
 
 /// The API of the entries of one namespace.
 #[derive(Clone)]
@@ -101,6 +79,17 @@ impl Api {
             .request(StoreVerb::List, &uri, Vec::new(), LIST_TIMEOUT)
             .await?;
         serde_json::from_slice(&body).map_err(|error| ApiError::Unknown(error.to_string()))
+    }
+
+    /// Every object, at a resourceVersion that is not older than this one. The API server answers it from its watch cache; a page,
+    /// or an exact resourceVersion, it may read from etcd.
+    pub(crate) async fn list_not_older_than(&self, version: u64) -> Result<ListStream, ApiError> {
+        let uri = format!(
+            "{}?resourceVersionMatch=NotOlderThan&resourceVersion={version}",
+            self.path
+        );
+        let opened = self.open(StoreVerb::List, &uri, LIST_TIMEOUT).await;
+        opened.map(ListStream::new)
     }
 
     /// The newest resourceVersion.
@@ -211,19 +200,30 @@ impl Api {
         .await
     }
 
-    /// Watches every change after a resourceVersion: one JSON object a line.
-    pub(crate) async fn watch(&self, after: u64) -> Result<ResponseLines, ApiError> {
+    /// Watches every change after a resourceVersion, for this long: one JSON object a line.
+    pub(crate) async fn watch(
+        &self,
+        after: u64,
+        length: Duration,
+    ) -> Result<ResponseLines, ApiError> {
         let uri = format!(
-            "{}?watch=true&allowWatchBookmarks=true&resourceVersion={after}&timeoutSeconds=3600",
-            self.path
+            "{}?watch=true&allowWatchBookmarks=true&resourceVersion={after}&timeoutSeconds={}",
+            self.path,
+            length.as_secs()
         );
+        let opened = self.open(StoreVerb::Watch, &uri, WRITE_TIMEOUT).await;
+        opened.map(ResponseLines::new)
+    }
+
+    /// Sends a request whose answer arrives piece by piece; the deadline is that of its head.
+    async fn open(&self, verb: StoreVerb, uri: &str, timeout: Duration) -> Result<Body, ApiError> {
         let start = Instant::now();
         let opened = self
             .credentials
-            .authenticated(|client| exchange::open(client, &uri, WRITE_TIMEOUT))
+            .authenticated(|client| exchange::open(client, uri, timeout))
             .await;
-        self.count(StoreVerb::Watch, start, opened.as_ref().map(|_| 200));
-        opened.map(ResponseLines::new)
+        self.count(verb, start, opened.as_ref().map(|_| 200));
+        opened
     }
 
     async fn request(

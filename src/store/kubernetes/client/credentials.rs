@@ -34,6 +34,17 @@ impl ApiCredentials {
         })
     }
 
+    /// With this client, whose credentials nobody rejects.
+    #[cfg(test)]
+    pub(crate) fn of_client(client: Client) -> Self {
+        let url = http::Uri::from_static("http://127.0.0.1");
+        Self {
+            config: Config::new(url),
+            client: ArcSwap::from_pointee(client),
+            last_read: Mutex::new(Instant::now()),
+        }
+    }
+
     /// Sends a request; if its credentials are rejected, sends it again with newer ones.
     pub(super) async fn authenticated<T, F>(
         &self,

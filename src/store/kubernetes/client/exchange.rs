@@ -36,7 +36,7 @@ pub(super) async fn complete(
     }
 }
 
-/// Sends a request whose answer has no end yet; the deadline is that of its head.
+/// Sends a request whose answer arrives piece by piece; the deadline is that of its head.
 pub(super) async fn open(
     client: Arc<Client>,
     uri: &str,
@@ -45,7 +45,7 @@ pub(super) async fn open(
     let request = request(Method::GET, uri, Bytes::new())?;
     let answer = tokio::time::timeout(timeout, client.send(request))
         .await
-        .map_err(|_| ApiError::Unknown("the watch was not opened in time".to_owned()))?
+        .map_err(|_| ApiError::Unknown(format!("none within {} s", timeout.as_secs())))?
         .map_err(|error| not_answered(&error))?;
     if answer.status().is_success() {
         return Ok(answer.into_body());

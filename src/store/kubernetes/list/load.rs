@@ -3,18 +3,15 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use super::pages::{list, list_at, read};
+use super::first::list_first;
+use super::pages::{list, read};
 use super::reconstruct::{Reconstruction, SuspectedStale};
-use crate::store::kubernetes::cache::leader_object::LeaderObject;
 use crate::store::kubernetes::cache::object_cache::ObjectCache;
 use crate::store::kubernetes::client::error::ApiError;
-use crate::store::kubernetes::codec::name;
 use crate::store::kubernetes::codec::object::EntryObject;
 use crate::store::kubernetes::definition::resource::SpecWriteId;
 use crate::store::kubernetes::definition::version_check;
 use crate::store::kubernetes::namespace::Namespace;
-use crate::store::kubernetes::watch::open::has_events_since;
-use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::LogContents;
 use crate::store::shared::write_ids::{WriteId, highest_term};
 
@@ -22,14 +19,10 @@ use crate::store::shared::write_ids::{WriteId, highest_term};
 pub(crate) async fn load(namespace: &Namespace) -> Result<LogContents, ApiError> {
     let cache = &namespace.cache;
     let first = cache.first_load.load(Ordering::Acquire);
-    let past = if first {
-        list_past(namespace).await
+    let (version, objects) = if first {
+        list_first(&namespace.api).await?
     } else {
-        None
-    };
-    let (version, objects) = match past {
-        Some(listed) => listed,
-        None => list(&namespace.api).await?,
+        list(&namespace.api).await?
     };
     let reconstructed = reconstruct(namespace, version, objects).await?;
     let contents = contents(&reconstructed);
@@ -47,26 +40,6 @@ pub(crate) async fn load(namespace: &Namespace) -> Result<LogContents, ApiError>
 pub(super) async fn listed(namespace: &Namespace) -> Result<ObjectCache, ApiError> {
     let (version, objects) = list(&namespace.api).await?;
     reconstruct(namespace, version, objects).await
-}
-
-/// Every object as it was a while ago. The watch then delivers what happened since, for clients that reconnect. `None` if
-/// the API server has compacted that.
-async fn list_past(namespace: &Namespace) -> Option<(u64, Vec<EntryObject>)> {
-    let name = name::of(&LeaderRecord::key());
-    let object = namespace.api.get(&name).await.ok()?;
-    let object = EntryObject::read(std::str::from_utf8(&object).ok()?).ok()?;
-    let leader = LeaderObject::read(&object)?;
-    for passed in &leader.record.past {
-        let version = passed.revision.saturating_sub(leader.record.offset);
-        if !has_events_since(namespace, version).await? {
-            continue;
-        }
-        match list_at(&namespace.api, Some(version)).await {
-            Ok(listed) => return Some(listed),
-            Err(error) => tracing::debug!(%error, version, "cannot list a past version"),
-        }
-    }
-    None
 }
 
 async fn reconstruct(
@@ -128,6 +101,8 @@ mod tests {
     use super::*;
     use crate::model::Key;
     use crate::store::kubernetes::cache::leader_object::LastLeader;
+    use crate::store::kubernetes::codec::name;
+    use crate::store::shared::election::leader_record::LeaderRecord;
 
     /// An object with a write id of this term.
     fn object(key: &Key, spec: &Value, term: u64) -> EntryObject {

@@ -8,12 +8,13 @@ use crate::store::kubernetes::cache::apply::WatchEvent;
 use crate::store::kubernetes::codec::object::EntryObject;
 use crate::store::shared::log::LogError;
 
+/// A line, before its object is read.
 #[derive(Debug, Deserialize)]
-struct EventLine<'a> {
+pub(super) struct EventLine<'a> {
     #[serde(rename = "type")]
-    kind: &'a str,
+    pub(super) kind: &'a str,
     #[serde(borrow)]
-    object: &'a RawValue,
+    pub(super) object: &'a RawValue,
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,34 +36,46 @@ struct ErrorStatus {
     message: String,
 }
 
+impl<'a> EventLine<'a> {
+    pub(super) fn read(line: &'a Bytes) -> Result<Self, LogError> {
+        serde_json::from_slice(line).map_err(|error| broken(&error))
+    }
+
+    /// The error of a line that is no change and no bookmark.
+    pub(super) fn error(&self) -> LogError {
+        if self.kind != "ERROR" {
+            return broken(&format!("an event of the unknown type {}", self.kind));
+        }
+        let status: ErrorStatus = serde_json::from_str(self.object.get()).unwrap_or_default();
+        match status.code {
+            // The resourceVersion was compacted.
+            410 => LogError::Gone,
+            _ => broken(&format!("{}: {}", status.code, status.message)),
+        }
+    }
+}
+
+/// The error of a line that cannot be read.
+pub(super) fn broken(what: &dyn std::fmt::Display) -> LogError {
+    LogError::Unavailable(format!(
+        "the API server's watch sent an error or no event: {what}"
+    ))
+}
+
 /// Parses a line.
 pub(super) fn parse(line: &Bytes) -> Result<WatchEvent, LogError> {
-    let broken = |what: String| {
-        LogError::Unavailable(format!(
-            "the API server's watch sent an error or no event: {what}"
-        ))
-    };
-    let line: EventLine<'_> =
-        serde_json::from_slice(line).map_err(|error| broken(error.to_string()))?;
-    let object = || EntryObject::read(line.object.get()).map_err(|error| broken(error.to_string()));
+    let line = EventLine::read(line)?;
+    let object = || EntryObject::read(line.object.get()).map_err(|error| broken(&error));
     match line.kind {
         "ADDED" | "MODIFIED" => Ok(WatchEvent::Written(object()?)),
         "DELETED" => Ok(WatchEvent::Deleted(object()?)),
         "BOOKMARK" => {
             let mark: Option<Bookmark> = serde_json::from_str(line.object.get()).ok();
             let version = mark.and_then(|mark| mark.metadata.resource_version.parse().ok());
-            let missing = || broken("a bookmark without a resourceVersion".to_owned());
+            let missing = || broken(&"a bookmark without a resourceVersion");
             version.map(WatchEvent::Bookmark).ok_or_else(missing)
         }
-        "ERROR" => {
-            let status: ErrorStatus = serde_json::from_str(line.object.get()).unwrap_or_default();
-            Err(match status.code {
-                // The resourceVersion was compacted.
-                410 => LogError::Gone,
-                _ => broken(format!("{}: {}", status.code, status.message)),
-            })
-        }
-        other => Err(broken(format!("an event of the unknown type {other}"))),
+        _ => Err(line.error()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::event::parse;
 use super::stream::WatchStream;
+use crate::store::kubernetes::client::api::Api;
 use crate::store::kubernetes::client::lines::ResponseLines;
 use crate::store::kubernetes::client::log_error::log_error;
 use crate::store::kubernetes::codec::name;
@@ -13,6 +14,9 @@ use crate::store::kubernetes::codec::object::EntryObject;
 use crate::store::kubernetes::namespace::Namespace;
 use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::{LogError, LogStream};
+
+/// How long a watch lasts, unless it ends before.
+const LENGTH: Duration = Duration::from_secs(3_600);
 
 /// How long a watch from the past may take until its first event.
 const FIRST_EVENT: Duration = Duration::from_secs(2);
@@ -27,7 +31,7 @@ pub(crate) async fn open(namespace: &Namespace) -> Result<Box<dyn LogStream>, Lo
         namespace.cache.incarnation.fetch_add(1, Ordering::AcqRel);
         return Err(LogError::Gone);
     }
-    let lines = namespace.api.watch(after).await;
+    let lines = namespace.api.watch(after, LENGTH).await;
     let lines = lines.map_err(|error| log_error(&error))?;
     Ok(Box::new(WatchStream::new(
         lines,
@@ -56,9 +60,9 @@ async fn has_same_leader_record(namespace: &Namespace, version: u64) -> Result<b
 /// Whether the API server still delivers what happened after a version; `None` if it does not say in time. It keeps events
 /// from its own start on, while etcd, which serves lists of the past, keeps older ones. There was at least one event:
 /// the leader record was written after the version.
-pub(crate) async fn has_events_since(namespace: &Namespace, version: u64) -> Option<bool> {
+pub(crate) async fn has_events_since(api: &Api, version: u64) -> Option<bool> {
     let first = async {
-        let lines = namespace.api.watch(version).await;
+        let lines = api.watch(version, LENGTH).await;
         first_event(lines.map_err(|error| log_error(&error))?).await
     };
     match tokio::time::timeout(FIRST_EVENT, first).await.ok()? {
