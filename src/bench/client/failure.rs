@@ -9,6 +9,9 @@ pub enum Failure {
     /// The server refused, in its own words.
     #[error("refused: {0}")]
     Refused(String),
+    /// The same, for now: there is no leader, it is overloaded, or what it asked did not answer in time.
+    #[error("refused: {0}")]
+    Unavailable(String),
     /// The connection was lost, or could not be opened.
     #[error("connection: {0}")]
     Connection(String),
@@ -46,20 +49,37 @@ impl Failure {
     /// A refusal in the server's own words, cut and without the numbers: failures are counted by their text, and shown in
     /// terminals.
     pub fn refused(label: &str, words: &[u8]) -> Self {
-        let quoted: String = String::from_utf8_lossy(words)
-            .trim()
-            .chars()
-            .take(MOST_QUOTED)
-            .map(|letter| if letter.is_ascii_digit() { '#' } else { letter })
-            .collect();
-        Self::Refused(format!("{label}{}", quoted.escape_debug()))
+        Self::Refused(quoted(label, words))
+    }
+
+    /// The same of a refusal for now.
+    pub fn unavailable(label: &str, words: &[u8]) -> Self {
+        Self::Unavailable(quoted(label, words))
+    }
+
+    /// Whether the same request may succeed a while later.
+    pub fn can_pass(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Connection(_) | Self::Timeout => true,
+            Self::Refused(_) | Self::BadAnswer(_) | Self::Unsupported(_) => false,
+        }
     }
 
     /// Whether the connection cannot be used any more.
     pub fn ends_connection(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::Unsupported(_) => false,
+            Self::Refused(_) | Self::Unavailable(_) | Self::Unsupported(_) => false,
             Self::Connection(_) | Self::Timeout | Self::BadAnswer(_) => true,
         }
     }
+}
+
+fn quoted(label: &str, words: &[u8]) -> String {
+    let quoted: String = String::from_utf8_lossy(words)
+        .trim()
+        .chars()
+        .take(MOST_QUOTED)
+        .map(|letter| if letter.is_ascii_digit() { '#' } else { letter })
+        .collect();
+    format!("{label}{}", quoted.escape_debug())
 }

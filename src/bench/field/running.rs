@@ -144,7 +144,8 @@ impl Question<'_> {
             process.require_alive()?;
             let mut command = self.launcher.command(self.launcher.kubekv());
             command.args(["bench", "fill", self.target]);
-            command.args(["--keys", "1", "--prefix", READY]);
+            // Asked again by this loop, more often than a fill would.
+            command.args(["--keys", "1", "--prefix", READY, "--retries", "0"]);
             command.args(self.access);
             let why = match run_bounded("kubekv bench fill", command, REQUEST, self.scratch) {
                 Ok(output) if output.status.success() => return Ok(()),

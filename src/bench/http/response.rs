@@ -60,7 +60,12 @@ impl HttpResponse {
     /// The response as a failure.
     pub fn refusal(&self) -> Failure {
         let text = self.text_up_to(MOST_QUOTED_BYTES).unwrap_or_default();
-        Failure::refused(&format!("{}: ", self.status), &text)
+        let label = format!("{}: ", self.status);
+        match self.status {
+            // Of the others, the same request gets the same answer.
+            408 | 429 | 500 | 502..=504 => Failure::unavailable(&label, &text),
+            _ => Failure::refused(&label, &text),
+        }
     }
 
     /// The beginning of the body, decompressed; the whole of a body that is not compressed.
@@ -101,6 +106,17 @@ mod tests {
         one.head = Bytes::from_static(b"HTTP/1.1 200 OK\r\nX: \xff\r\nx-consul-INDEX:  7 \r\n\r\n");
         assert_eq!(one.number("X-Consul-Index"), Some(7));
         assert_eq!(one.number("Index"), None);
+    }
+
+    #[test]
+    fn refusal_for_now_is_told_from_one_for_good() {
+        let can_pass = |status| response(status, "", b"why".to_vec()).refusal().can_pass();
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert!(can_pass(status), "{status}");
+        }
+        for status in [400, 401, 403, 404, 405, 409, 413, 501, 507] {
+            assert!(!can_pass(status), "{status}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use result::{IdleMeasured, IdleSummary};
 use self::opening::open_all;
 use crate::bench::keys::KeyShape;
 use crate::bench::measure::{NoProcess, ServerUse};
-use crate::bench::run::{FillError, write_all};
+use crate::bench::run::{FILL_RETRIES, FillError, write_all};
 use crate::bench::target::LoadTarget;
 use crate::bench::value::ValueShape;
 
@@ -46,7 +46,8 @@ pub fn measure(target: &Arc<LoadTarget>, options: &IdleOptions) -> Result<IdleMe
         per_directory: 0,
         width: 8,
     };
-    write_all(target, &key, &ValueShape::Changing(VALUE_BYTES))?;
+    let value = ValueShape::Changing(VALUE_BYTES);
+    write_all(target, &key, &value, FILL_RETRIES)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -11,7 +11,7 @@ mod thread_state;
 mod threads;
 
 pub use any_client::AnyClient;
-pub use fill::{FillError, write_all};
+pub use fill::{FILL_RETRIES, FillError, write_all};
 pub use options::{LoadOptions, Pace};
 pub use progress::{Progress, ProgressSink};
 pub use threads::{Measured, RunError, run};

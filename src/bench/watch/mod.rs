@@ -21,7 +21,7 @@ use self::watcher::{WatchContext, watch};
 use self::writer::ChangeWriter;
 use crate::bench::client::{Consistency, Failure};
 use crate::bench::measure::NoProcess;
-use crate::bench::run::{AnyClient, FillError, write_all};
+use crate::bench::run::{AnyClient, FILL_RETRIES, FillError, write_all};
 use crate::bench::target::LoadTarget;
 
 /// Why watchers were not measured.
@@ -48,7 +48,7 @@ pub fn measure(
     progress: &dyn Fn(&str),
 ) -> Result<WatchMeasured, WatchError> {
     options.server.look()?;
-    write_all(target, &options.keys, &options.value)?;
+    write_all(target, &options.keys, &options.value, FILL_RETRIES)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -1,7 +1,7 @@
 //! `kubekv bench fill`.
 
 use clap::Args;
-use kubekv::bench::run::write_all;
+use kubekv::bench::run::{FILL_RETRIES, write_all};
 
 use super::key_arguments::KeyArguments;
 use super::target::TargetArguments;
@@ -14,13 +14,17 @@ pub(super) struct Fill {
     target: TargetArguments,
     #[command(flatten)]
     keys: KeyArguments,
+    /// How often a write is sent again that failed in a way that can pass: without a leader, overloaded, not answered in time, or with
+    /// its connection
+    #[arg(long, value_name = "NUMBER", default_value_t = FILL_RETRIES, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    retries: u32,
 }
 
 impl Fill {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let (keys, value) = (self.keys.shape()?, self.keys.value()?);
         let target = self.target.resolve()?;
-        write_all(&target, &keys, &value)
+        write_all(&target, &keys, &value, self.retries)
             .map_err(|error| CommandError::new(UNREACHABLE, error.to_string()))
     }
 }

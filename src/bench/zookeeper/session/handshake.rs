@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::SessionOptions;
+use super::reply::refusal;
 use super::state::Opened;
 use crate::bench::client::Failure;
 use crate::wire::zookeeper::{
@@ -93,7 +94,7 @@ async fn authenticate<S: AsyncRead + AsyncWrite + Unpin>(
     match ErrorCode::of(header.error) {
         None if header.xid == xid::AUTH => Ok(()),
         None => Err(bad(&"a reply to no request")),
-        Some(code) => Err(Failure::Refused(code.to_string())),
+        Some(code) => Err(refusal(code)),
     }
 }
 

@@ -19,7 +19,7 @@ impl Reply {
     pub fn expect(&self) -> Result<&Bytes, Failure> {
         match &self.answer {
             Ok(record) => Ok(record),
-            Err(code) => Err(Failure::Refused(code.to_string())),
+            Err(code) => Err(refusal(*code)),
         }
     }
 
@@ -37,7 +37,36 @@ impl Reply {
     }
 }
 
+/// The failure of an error that the server answers.
+pub(super) fn refusal(code: ErrorCode) -> Failure {
+    let passes = matches!(
+        code,
+        ErrorCode::ConnectionLoss
+            | ErrorCode::OperationTimeout
+            | ErrorCode::RequestTimeout
+            | ErrorCode::Throttled
+    );
+    if passes {
+        Failure::Unavailable(code.to_string())
+    } else {
+        Failure::Refused(code.to_string())
+    }
+}
+
 /// The failure of a record that does not decode.
 fn malformed(why: Malformed) -> Failure {
     Failure::BadAnswer(why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_for_now_is_told_from_one_for_good() {
+        assert!(refusal(ErrorCode::Throttled).can_pass());
+        for code in [ErrorCode::NoAuth, ErrorCode::BadArguments] {
+            assert!(!refusal(code).can_pass(), "{code}");
+        }
+    }
 }
