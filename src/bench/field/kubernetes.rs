@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::bounded::succeed;
 use super::credentials::{certificates, write};
 use super::error::FieldError;
@@ -173,23 +171,10 @@ impl Control<'_> {
 
     /// Runs a command until it succeeds, while the API server lives.
     fn until_true(&self, process: &mut FieldProcess, arguments: &[&str]) -> Result<(), FieldError> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            process.require_alive()?;
+        process.until_yes(PATIENCE, PAUSE, || {
             let command = self.command(arguments);
-            let why = match succeed("kubectl", command, &self.place.directory) {
-                Ok(_out) => return Ok(()),
-                Err(error) => error.to_string(),
-            };
-            if Instant::now() >= until {
-                return Err(FieldError::NotReady {
-                    name: process.name().to_owned(),
-                    seconds: PATIENCE.as_secs(),
-                    why,
-                    output: process.output(),
-                });
-            }
-            std::thread::sleep(PAUSE);
-        }
+            let done = succeed("kubectl", command, &self.place.directory);
+            Ok(done.map(drop).map_err(|error| error.to_string()))
+        })
     }
 }

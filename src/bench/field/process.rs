@@ -78,6 +78,37 @@ impl FieldProcess {
         }
     }
 
+    /// Asks until the answer is yes, with a pause before each further question. What was answered last instead of yes is in the
+    /// error after its patience.
+    pub(super) fn until_yes(
+        &mut self,
+        patience: Duration,
+        pause: Duration,
+        mut ask: impl FnMut() -> Result<Result<(), String>, FieldError>,
+    ) -> Result<(), FieldError> {
+        let until = Instant::now() + patience;
+        loop {
+            self.require_alive()?;
+            let Err(why) = ask()? else {
+                return Ok(());
+            };
+            if Instant::now() >= until {
+                return Err(self.not_ready(patience, &why));
+            }
+            std::thread::sleep(pause);
+        }
+    }
+
+    /// The error of one that does not answer.
+    pub(super) fn not_ready(&self, patience: Duration, why: &str) -> FieldError {
+        FieldError::NotReady {
+            name: self.name.clone(),
+            seconds: patience.as_secs(),
+            why: why.trim().to_owned(),
+            output: self.output(),
+        }
+    }
+
     /// Whether it has ended.
     pub(super) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
@@ -135,6 +166,35 @@ mod tests {
             error.starts_with("etcd ended") && error.contains("cannot open the disk"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_process_is_asked_until_it_says_yes_or_its_patience_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        let mut process = FieldProcess::start("sleep", command, directory.path()).unwrap();
+        let (patience, pause) = (Duration::from_secs(600), Duration::ZERO);
+        let mut asked = 0;
+        let ready = process.until_yes(patience, pause, || {
+            asked += 1;
+            Ok(if asked == 3 {
+                Ok(())
+            } else {
+                Err("not yet".to_owned())
+            })
+        });
+        assert!(ready.is_ok() && asked == 3, "{ready:?} after {asked}");
+        let never = process.until_yes(Duration::ZERO, pause, || Ok(Err(" no disk\n".to_owned())));
+        let never = never.unwrap_err().to_string();
+        assert!(
+            never.starts_with("sleep answers nothing within 0 s (no disk)"),
+            "{never}"
+        );
+        let broken = process.until_yes(patience, pause, || {
+            Err(FieldError::Missing("no program".to_owned()))
+        });
+        assert_eq!(broken.unwrap_err().to_string(), "no program");
     }
 
     #[test]

@@ -139,30 +139,19 @@ impl Question<'_> {
         process: &mut FieldProcess,
         patience: Duration,
     ) -> Result<(), FieldError> {
-        let until = Instant::now() + patience;
-        loop {
-            process.require_alive()?;
+        process.until_yes(patience, PAUSE, || {
             let mut command = self.launcher.command(self.launcher.kubekv());
             command.args(["bench", "fill", self.target]);
-            // Asked again by this loop, more often than a fill would.
+            // It is asked again from here, more often than a fill would.
             command.args(["--keys", "1", "--prefix", READY, "--retries", "0"]);
             command.args(self.access);
-            let why = match run_bounded("kubekv bench fill", command, REQUEST, self.scratch) {
-                Ok(output) if output.status.success() => return Ok(()),
-                Ok(output) => output.err,
-                Err(error @ FieldError::TooLong { .. }) => error.to_string(),
-                Err(error) => return Err(error),
-            };
-            if Instant::now() >= until {
-                return Err(FieldError::NotReady {
-                    name: process.name().to_owned(),
-                    seconds: patience.as_secs(),
-                    why: why.trim().to_owned(),
-                    output: process.output(),
-                });
+            match run_bounded("kubekv bench fill", command, REQUEST, self.scratch) {
+                Ok(output) if output.status.success() => Ok(Ok(())),
+                Ok(output) => Ok(Err(output.err)),
+                Err(error @ FieldError::TooLong { .. }) => Ok(Err(error.to_string())),
+                Err(error) => Err(error),
             }
-            std::thread::sleep(PAUSE);
-        }
+        })
     }
 }
 

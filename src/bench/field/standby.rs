@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::error::FieldError;
 use super::plain_get::plain_get;
 use super::process::FieldProcess;
@@ -48,23 +46,12 @@ impl GatewayStart {
         process: &mut FieldProcess,
         patience: Duration,
     ) -> Result<(), FieldError> {
-        let until = Instant::now() + patience;
-        loop {
-            process.require_alive()?;
-            let why = match plain_get(&self.admin, "/readyz") {
-                Ok(page) if page.ends_with("relaying\n") => return Ok(()),
-                Ok(page) => page,
-                Err(error) => error.to_string(),
-            };
-            if Instant::now() >= until {
-                return Err(FieldError::NotReady {
-                    name: process.name().to_owned(),
-                    seconds: patience.as_secs(),
-                    why: why.trim().to_owned(),
-                    output: process.output(),
-                });
-            }
-            std::thread::sleep(PAUSE);
-        }
+        process.until_yes(patience, PAUSE, || {
+            Ok(match plain_get(&self.admin, "/readyz") {
+                Ok(page) if page.ends_with("relaying\n") => Ok(()),
+                Ok(page) => Err(page),
+                Err(error) => Err(error.to_string()),
+            })
+        })
     }
 }

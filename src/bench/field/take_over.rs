@@ -123,12 +123,7 @@ async fn until_answered(
     while !server.has_answered_since(after) {
         process.require_alive()?;
         if Instant::now() >= until {
-            return Err(FieldError::NotReady {
-                name: process.name().to_owned(),
-                seconds: LONG_PATIENCE.as_secs(),
-                why: server.failure(),
-                output: process.output(),
-            });
+            return Err(process.not_ready(LONG_PATIENCE, &server.failure()));
         }
         sleep(LOOK).await;
     }
