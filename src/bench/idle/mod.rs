@@ -15,30 +15,19 @@ pub use result::{IdleMeasured, IdleSummary};
 
 use self::opening::open_all;
 use crate::bench::keys::KeyShape;
-use crate::bench::measure::{NoProcess, ServerUse};
-use crate::bench::run::{FILL_RETRIES, FillError, write_all};
+use crate::bench::measure::ServerUse;
+use crate::bench::run::{ClientsError, FILL_RETRIES, write_all};
 use crate::bench::target::LoadTarget;
 use crate::bench::value::ValueShape;
 
 /// The length of the value that connections read, in bytes.
 const VALUE_BYTES: usize = 16;
 
-/// Why idle clients were not measured.
-#[derive(Debug, thiserror::Error)]
-pub enum IdleError {
-    /// The key that connections read could not be written.
-    #[error(transparent)]
-    Fill(#[from] FillError),
-    /// The runtime could not be started.
-    #[error("cannot start the clients: {0}")]
-    Runtime(#[from] std::io::Error),
-    /// There is no such process.
-    #[error(transparent)]
-    NoServer(#[from] NoProcess),
-}
-
 /// Opens connections or sessions and lets them rest. It blocks the calling thread, which must not be one of a runtime.
-pub fn measure(target: &Arc<LoadTarget>, options: &IdleOptions) -> Result<IdleMeasured, IdleError> {
+pub fn measure(
+    target: &Arc<LoadTarget>,
+    options: &IdleOptions,
+) -> Result<IdleMeasured, ClientsError> {
     options.server.look()?;
     let key = KeyShape {
         prefix: options.prefix.clone(),
@@ -62,7 +51,7 @@ async fn rest(
     target: &Arc<LoadTarget>,
     options: &IdleOptions,
     key: String,
-) -> Result<IdleMeasured, IdleError> {
+) -> Result<IdleMeasured, ClientsError> {
     let look = || options.server.look();
     // What the server did before is done, and what it needed is free again.
     sleep(options.settle).await;

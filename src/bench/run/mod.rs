@@ -2,6 +2,7 @@
 
 mod any_client;
 mod client_task;
+mod clients_error;
 mod context;
 mod fill;
 mod options;
@@ -11,6 +12,7 @@ mod thread_state;
 mod threads;
 
 pub use any_client::AnyClient;
+pub use clients_error::ClientsError;
 pub use fill::{FILL_RETRIES, FillError, write_all};
 pub use options::{LoadOptions, Pace};
 pub use progress::{Progress, ProgressSink};

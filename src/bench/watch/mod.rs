@@ -19,34 +19,16 @@ pub use result::{WatchMeasured, WatchSummary};
 
 use self::watcher::{WatchContext, watch};
 use self::writer::ChangeWriter;
-use crate::bench::client::{Consistency, Failure};
-use crate::bench::measure::NoProcess;
-use crate::bench::run::{AnyClient, FILL_RETRIES, FillError, write_all};
+use crate::bench::client::Consistency;
+use crate::bench::run::{AnyClient, ClientsError, FILL_RETRIES, write_all};
 use crate::bench::target::LoadTarget;
-
-/// Why watchers were not measured.
-#[derive(Debug, thiserror::Error)]
-pub enum WatchError {
-    /// The keys could not be written.
-    #[error(transparent)]
-    Fill(#[from] FillError),
-    /// The runtime could not be started.
-    #[error("cannot start the clients: {0}")]
-    Runtime(#[from] std::io::Error),
-    /// A watcher could not begin.
-    #[error("a watcher could not begin: {0}")]
-    Watcher(Failure),
-    /// There is no such process.
-    #[error(transparent)]
-    NoServer(#[from] NoProcess),
-}
 
 /// Measures watchers. It blocks the calling thread, which must not be one of a runtime.
 pub fn measure(
     target: &Arc<LoadTarget>,
     options: &WatchOptions,
     progress: &dyn Fn(&str),
-) -> Result<WatchMeasured, WatchError> {
+) -> Result<WatchMeasured, ClientsError> {
     options.server.look()?;
     write_all(target, &options.keys, &options.value, FILL_RETRIES)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -62,7 +44,7 @@ async fn watchers(
     target: &Arc<LoadTarget>,
     options: &WatchOptions,
     progress: &dyn Fn(&str),
-) -> Result<WatchMeasured, WatchError> {
+) -> Result<WatchMeasured, ClientsError> {
     let look = || options.server.look();
     let before = look()?;
     let (events, mut seen) = mpsc::unbounded_channel();
@@ -75,7 +57,7 @@ async fn watchers(
     let shown = Cell::new(0);
     while context.armed() < options.watchers {
         if let Some(failure) = context.failures().pop() {
-            return Err(WatchError::Watcher(failure));
+            return Err(ClientsError::Watcher(failure));
         }
         sleep(Duration::from_millis(10)).await;
         // A line for each thousand.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use kubekv::bench::idle::{self, IdleError, IdleKind, IdleOptions};
+use kubekv::bench::idle::{self, IdleKind, IdleOptions};
 use kubekv::bench::measure::ServerProcesses;
 use kubekv::bench::report::RunResult;
 use kubekv::bench::target::TargetProtocol;
@@ -13,7 +13,7 @@ use super::key_arguments::require_prefix;
 use super::load::{positive, seconds};
 use super::output::{self, Output};
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
+use crate::cli::exit::{CommandError, USAGE};
 
 /// The options of idle clients.
 #[derive(Debug, Args)]
@@ -75,14 +75,7 @@ impl Idle {
             server: ServerProcesses(self.pid),
         };
         let summary = output::summary(count, None);
-        let measured = idle::measure(&target, &options).map_err(|error| {
-            let code = match error {
-                IdleError::Fill(_) => UNREACHABLE,
-                IdleError::Runtime(_) => IO,
-                IdleError::NoServer(_) => USAGE,
-            };
-            CommandError::new(code, error.to_string())
-        })?;
+        let measured = idle::measure(&target, &options)?;
         let result = RunResult::of_idle(target.name(), summary, &measured);
         self.output.print(&result)?;
         output::require_answers(&result)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kubekv::bench::report::{self, LoadSummary, RunResult};
-use kubekv::bench::run::Progress;
+use kubekv::bench::run::{ClientsError, Progress};
 use kubekv::model::time;
 
 use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
@@ -52,6 +52,17 @@ impl Output {
             return Ok(());
         }
         fs::write(path, text).map_err(|error| failed(path, &error))
+    }
+}
+
+impl From<ClientsError> for CommandError {
+    fn from(error: ClientsError) -> Self {
+        let code = match error {
+            ClientsError::Fill(_) | ClientsError::Watcher(_) => UNREACHABLE,
+            ClientsError::Runtime(_) => IO,
+            ClientsError::NoServer(_) => USAGE,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

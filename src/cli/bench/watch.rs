@@ -7,14 +7,14 @@ use kubekv::bench::keys::KeyShape;
 use kubekv::bench::measure::ServerProcesses;
 use kubekv::bench::report::RunResult;
 use kubekv::bench::value::ValueShape;
-use kubekv::bench::watch::{self, WatchError, WatchKind, WatchOptions};
+use kubekv::bench::watch::{self, WatchKind, WatchOptions};
 
 use super::connections;
 use super::key_arguments::require_prefix;
 use super::load::{positive, seconds};
 use super::output::{self, Output};
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
+use crate::cli::exit::CommandError;
 
 /// The options of watchers.
 #[derive(Debug, Args)]
@@ -80,14 +80,7 @@ impl Watch {
         };
         let summary = output::summary(options.watchers, options.rate);
         let progress = |line: &str| self.output.progress_line(line);
-        let measured = watch::measure(&target, &options, &progress).map_err(|error| {
-            let code = match error {
-                WatchError::Fill(_) | WatchError::Watcher(_) => UNREACHABLE,
-                WatchError::Runtime(_) => IO,
-                WatchError::NoServer(_) => USAGE,
-            };
-            CommandError::new(code, error.to_string())
-        })?;
+        let measured = watch::measure(&target, &options, &progress)?;
         let result = RunResult::of_watchers(target.name(), summary, &measured);
         self.output.print(&result)?;
         output::require_answers(&result)
