@@ -56,13 +56,24 @@ impl RecordSieve {
             .collect()
     }
 
-    /// Takes note of what a record is now.
+    /// What the sieve says of an entry, and what is to be noted of it.
+    fn judge(
+        &self,
+        key: &Key,
+        entry: Option<&Entry>,
+        beside: &dyn Fn(&Key) -> Option<Arc<Entry>>,
+    ) -> (Foreseen, Option<RecordFault>) {
+        let fault = entry.and_then(|entry| fault(key, entry, beside));
+        let foreseen = Foreseen {
+            holds_back: fault.is_some() && self.mode == DockerGuardMode::Enforce,
+            is_news: self.harmful.lock().get(key) != fault.as_ref(),
+        };
+        (foreseen, fault)
+    }
+
+    /// Takes note of what a record is now, which is news.
     fn note(&self, key: &Key, fault: Option<RecordFault>) {
         let mut harmful = self.harmful.lock();
-        let is_known = harmful.get(key) == fault.as_ref();
-        if is_known {
-            return;
-        }
         let line = self.log.permit();
         if let Some(fault) = fault {
             let (reason, what) = (fault.name(), self.what());
@@ -145,10 +156,11 @@ impl EntrySieve for RecordSieve {
         entry: Option<&Entry>,
         beside: &dyn Fn(&Key) -> Option<Arc<Entry>>,
     ) -> bool {
-        let fault = entry.and_then(|entry| fault(key, entry, beside));
-        let is_harmful = fault.is_some();
-        self.note(key, fault);
-        is_harmful && self.mode == DockerGuardMode::Enforce
+        let (foreseen, fault) = self.judge(key, entry, beside);
+        if foreseen.is_news {
+            self.note(key, fault);
+        }
+        foreseen.holds_back
     }
 
     fn foresee(
@@ -157,10 +169,6 @@ impl EntrySieve for RecordSieve {
         entry: Option<&Entry>,
         beside: &dyn Fn(&Key) -> Option<Arc<Entry>>,
     ) -> Foreseen {
-        let fault = entry.and_then(|entry| fault(key, entry, beside));
-        Foreseen {
-            holds_back: fault.is_some() && self.mode == DockerGuardMode::Enforce,
-            is_news: self.harmful.lock().get(key) != fault.as_ref(),
-        }
+        self.judge(key, entry, beside).0
     }
 }
