@@ -5,6 +5,8 @@
 
 mod access;
 mod admit;
+#[cfg(test)]
+mod any_span;
 mod applier;
 mod asked_for;
 mod attempt;
@@ -61,6 +63,7 @@ mod retired;
 mod seen_nodes;
 mod sieve;
 mod snapshot;
+mod span;
 mod subscription;
 mod subscription_queue;
 mod timers;

@@ -1,119 +1,8 @@
 //! Read-write sets: what a decision read and what it writes.
 
-use std::cmp::Ordering;
-use std::ops::Bound;
-
 use super::directories::Directory;
-use super::prefix_map::common_length;
-use crate::model::{Entry, Key, LeaseId, Realm};
-
-/// A stretch of keys, in their order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Span {
-    from: Key,
-    to: Bound<Key>,
-}
-
-impl Span {
-    /// One key.
-    pub(crate) fn key(key: &Key) -> Self {
-        Self {
-            from: key.clone(),
-            to: Bound::Included(key.clone()),
-        }
-    }
-
-    /// From one key on, to where a search ended.
-    pub(crate) fn new(from: &Key, to: Bound<Key>) -> Self {
-        Self {
-            from: from.clone(),
-            to,
-        }
-    }
-
-    /// The first key that could lie in it.
-    pub(crate) fn start(&self) -> &Key {
-        &self.from
-    }
-
-    /// Whether the key lies in it.
-    pub(crate) fn contains(&self, key: &Key) -> bool {
-        let below = match &self.to {
-            Bound::Included(to) => key <= to,
-            Bound::Excluded(to) => key < to,
-            Bound::Unbounded => true,
-        };
-        below && self.from <= *key
-    }
-
-    /// Its bounds in the order of keys; `None` where no key lies in it.
-    pub(crate) fn bounds(&self) -> Option<(Bound<&Key>, Bound<&Key>)> {
-        let empty = match &self.to {
-            Bound::Included(to) => *to < self.from,
-            Bound::Excluded(to) => *to <= self.from,
-            Bound::Unbounded => false,
-        };
-        (!empty).then_some((Bound::Included(&self.from), self.to.as_ref()))
-    }
-
-    /// Prefixes that every key in it begins with one of: one prefix, or one a realm where it goes from one into the next.
-    pub(crate) fn prefixes(&self) -> impl Iterator<Item = Key> {
-        let realm = self.from.realm();
-        let whole = |realm| Key::new(realm, []);
-        let (first, second) = match &self.to {
-            Bound::Unbounded => match realm {
-                Realm::User => (whole(realm), Some(whole(Realm::System))),
-                Realm::System => (whole(realm), None),
-            },
-            Bound::Excluded(to) if self.from.prefix_end().as_ref() == Some(to) => {
-                (self.from.clone(), None)
-            }
-            Bound::Excluded(to) | Bound::Included(to) if to.realm() == realm => {
-                (self.common_prefix(to), None)
-            }
-            // All of a realm ends where the next begins.
-            Bound::Excluded(to) if to.as_bytes().is_empty() => (whole(realm), None),
-            Bound::Excluded(to) | Bound::Included(to) => (whole(realm), Some(whole(to.realm()))),
-        };
-        std::iter::once(first).chain(second)
-    }
-
-    /// What every key between its start and `to` begins with.
-    fn common_prefix(&self, to: &Key) -> Key {
-        let (from, end) = (self.from.as_bytes(), to.as_bytes());
-        let common = common_length(from, end);
-        // `a/x..a0` is within `a/`: its end is the first key past that.
-        let next = from
-            .get(..=common)
-            .map(|longer| Key::new(to.realm(), longer));
-        match next.filter(|longer| longer.prefix_end().as_ref() == Some(to)) {
-            Some(longer) if matches!(self.to, Bound::Excluded(_)) => longer,
-            Some(_) | None => Key::new(to.realm(), from.get(..common).unwrap_or_default()),
-        }
-    }
-
-    /// Whether a span that begins at `from` overlaps this one or follows it without a gap; it begins after this one.
-    fn reaches(&self, from: &Key) -> bool {
-        match &self.to {
-            Bound::Included(to) | Bound::Excluded(to) => from <= to,
-            Bound::Unbounded => true,
-        }
-    }
-}
-
-/// Which of two ends is further.
-fn compare_ends(a: &Bound<Key>, b: &Bound<Key>) -> Ordering {
-    match (a, b) {
-        (Bound::Unbounded, Bound::Unbounded) => Ordering::Equal,
-        (Bound::Unbounded, _) => Ordering::Greater,
-        (_, Bound::Unbounded) => Ordering::Less,
-        (Bound::Included(a), Bound::Included(b)) | (Bound::Excluded(a), Bound::Excluded(b)) => {
-            a.cmp(b)
-        }
-        (Bound::Included(a), Bound::Excluded(b)) => a.cmp(b).then(Ordering::Greater),
-        (Bound::Excluded(a), Bound::Included(b)) => a.cmp(b).then(Ordering::Less),
-    }
-}
+use super::span::Span;
+use crate::model::{Entry, Key, LeaseId};
 
 /// What a decision looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -211,8 +100,8 @@ impl ReadWriteSet {
         let mut entries = Vec::with_capacity(reads.len());
         let mut spans = Vec::new();
         for (span, depth) in reads {
-            if depth == Depth::Entries && span.to == Bound::Included(span.from.clone()) {
-                entries.push(span.from);
+            if depth == Depth::Entries && span.is_one_key() {
+                entries.push(span.into_start());
             } else if span.bounds().is_some() {
                 spans.push((span, depth));
             }
@@ -301,24 +190,24 @@ impl ReadWriteSet {
         if span.bounds().is_none() {
             return false;
         }
-        let from = self.writes.partition_point(|(key, _)| *key < span.from);
+        let from = self.writes.partition_point(|(key, _)| *key < *span.start());
         let written = self.writes.get(from..).unwrap_or_default();
         let mut written = written.iter().take_while(|(key, _)| span.contains(key));
         let writes = match own {
             SpanUse::Reads(Depth::Keys) => written.any(|own| own.1 == Effect::ComesOrGoes),
             SpanUse::Reads(Depth::Entries) | SpanUse::Writes => written.next().is_some(),
         };
-        let from = self.entries.partition_point(|key| *key < span.from);
+        let from = self.entries.partition_point(|key| *key < *span.start());
         let reads = || self.entries.get(from).is_some_and(|key| span.contains(key));
         // Two spans overlap where one begins in the other.
         let uses = |other: &SpanUse| own == SpanUse::Writes || *other == SpanUse::Writes;
         writes
             || own == SpanUse::Writes && reads()
-            || self.around(&span.from).any(uses)
+            || self.around(span.start()).any(uses)
             || self.groups().into_iter().any(|group| {
-                let from = group.partition_point(|(other, _)| other.from < span.from);
+                let from = group.partition_point(|(other, _)| other.start() < span.start());
                 let begin = group.get(from..).unwrap_or_default().iter();
-                let mut begin = begin.take_while(|(other, _)| span.contains(&other.from));
+                let mut begin = begin.take_while(|(other, _)| span.contains(other.start()));
                 begin.any(|(_, other)| uses(other))
             })
     }
@@ -326,7 +215,7 @@ impl ReadWriteSet {
     /// How the spans around a key are used.
     fn around(&self, key: &Key) -> impl Iterator<Item = &SpanUse> {
         self.groups().into_iter().filter_map(move |group| {
-            let after = group.partition_point(|(span, _)| span.from <= *key);
+            let after = group.partition_point(|(span, _)| *span.start() <= *key);
             let (span, own) = group.get(after.checked_sub(1)?)?;
             span.contains(key).then_some(own)
         })
@@ -348,21 +237,15 @@ fn merged(spans: Vec<(Span, Depth)>) -> Vec<(Span, SpanUse)> {
         .into_iter()
         .map(|(span, depth)| (span, SpanUse::Reads(depth)))
         .collect();
-    spans.sort_unstable_by(|(a, x), (b, y)| x.cmp(y).then_with(|| a.from.cmp(&b.from)));
-    spans.dedup_by(|(next, next_use), (kept, own)| {
-        let joined = next_use == own && kept.reaches(&next.from);
-        if joined && compare_ends(&next.to, &kept.to) == Ordering::Greater {
-            kept.to = next.to.clone();
-        }
-        joined
-    });
+    spans.sort_unstable_by(|(a, x), (b, y)| x.cmp(y).then_with(|| a.start().cmp(b.start())));
+    spans.dedup_by(|(next, next_use), (kept, own)| next_use == own && kept.absorb(next));
     spans
 }
 
 /// The place of the span that reads this entry, if one does.
 fn within(spans: &[(Span, SpanUse)], key: &Key) -> Option<usize> {
     let entries = SpanUse::Reads(Depth::Entries);
-    let after = spans.partition_point(|(span, own)| *own == entries && span.from <= *key);
+    let after = spans.partition_point(|(span, own)| *own == entries && *span.start() <= *key);
     let last = after.checked_sub(1)?;
     let (span, _) = spans.get(last)?;
     span.contains(key).then_some(last)
@@ -375,8 +258,8 @@ fn take_whole(many: usize, spans: &mut [(Span, SpanUse)], writes: &mut Vec<(Key,
         if *own != SpanUse::Reads(Depth::Entries) {
             continue;
         }
-        let from = writes.partition_point(|(key, _)| *key < span.from);
-        let to = writes.partition_point(|(key, _)| *key < span.from || span.contains(key));
+        let from = writes.partition_point(|(key, _)| *key < *span.start());
+        let to = writes.partition_point(|(key, _)| *key < *span.start() || span.contains(key));
         if to.saturating_sub(from) > many {
             writes.drain(from..to);
             *own = SpanUse::Writes;
@@ -386,17 +269,14 @@ fn take_whole(many: usize, spans: &mut [(Span, SpanUse)], writes: &mut Vec<(Key,
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Bound;
+
     use super::*;
+    use crate::space::any_span::{beneath, keys, spans};
     use proptest::prelude::*;
 
     fn key(text: &str) -> Key {
         Key::user(text)
-    }
-
-    fn beneath(prefix: &str) -> Span {
-        let prefix = key(prefix);
-        let end = prefix.prefix_end();
-        Span::new(&prefix, end.map_or(Bound::Unbounded, Bound::Excluded))
     }
 
     #[test]
@@ -455,29 +335,7 @@ mod tests {
         assert_eq!(set.writes(), [(key("d"), Effect::ComesOrGoes)]);
     }
 
-    fn keys() -> impl Strategy<Value = Key> {
-        let realm = prop_oneof![3 => Just(Realm::User), 1 => Just(Realm::System)];
-        let bytes = prop::collection::vec(prop_oneof![Just(b'a'), Just(b'b'), Just(255)], 0..4);
-        (realm, bytes).prop_map(|(realm, bytes)| Key::new(realm, bytes))
-    }
-
-    fn spans() -> impl Strategy<Value = Span> {
-        let end = prop_oneof![
-            keys().prop_map(|key| key.prefix_end().map_or(Bound::Unbounded, Bound::Excluded)),
-            keys().prop_map(Bound::Included),
-            keys().prop_map(Bound::Excluded),
-            Just(Bound::Unbounded),
-        ];
-        (keys(), end).prop_map(|(from, to)| Span::new(&from, to))
-    }
-
     proptest! {
-        #[test]
-        fn every_key_of_a_span_begins_with_one_of_its_prefixes(span in spans(), key in keys()) {
-            let prefixes: Vec<Key> = span.prefixes().collect();
-            prop_assert!(!span.contains(&key) || prefixes.iter().any(|prefix| key.starts_with(prefix)));
-        }
-
         #[test]
         fn a_set_reads_what_its_decision_read(
             reads in prop::collection::vec(
@@ -497,16 +355,5 @@ mod tests {
                 prop_assert_eq!(read, wide || single);
             }
         }
-    }
-
-    #[test]
-    fn a_span_beneath_a_prefix_is_known_by_that_prefix() {
-        let prefix = |span: &Span| span.prefixes().collect::<Vec<_>>();
-        assert_eq!(prefix(&beneath("a/")), [key("a/")]);
-        assert_eq!(prefix(&beneath("")), [key("")]);
-        let search = Span::new(&key("a/\0"), Bound::Excluded(key("a0")));
-        assert_eq!(prefix(&search), [key("a/")]);
-        let found = Span::new(&key("a/\0"), Bound::Included(key("a/b")));
-        assert_eq!(prefix(&found), [key("a/")]);
     }
 }

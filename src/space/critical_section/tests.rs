@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::Key;
-use crate::space::read_write_set::{Depth, Effect, Span};
+use crate::space::read_write_set::{Depth, Effect};
+use crate::space::span::Span;
 use std::ops::Bound;
 
 type Woken = oneshot::Receiver<()>;

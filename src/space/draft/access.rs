@@ -13,7 +13,8 @@ use crate::model::{Entry, Key, KeyRange, LeaseEnd, Permissions, Realm, Record, T
 use crate::space::access::AccessCaller;
 use crate::space::denied::Denied;
 use crate::space::node_keys::{directory_of, node_above, node_keys, node_path};
-use crate::space::read_write_set::{Depth, Span};
+use crate::space::read_write_set::Depth;
+use crate::space::span::Span;
 
 /// What is done with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

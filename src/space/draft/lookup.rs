@@ -7,7 +7,8 @@ use super::Draft;
 use crate::model::{Entry, Key, KeyRange, Verb};
 use crate::space::lookup::{Lookup, Scan};
 use crate::space::overlay::overlay;
-use crate::space::read_write_set::{Depth, Span};
+use crate::space::read_write_set::Depth;
+use crate::space::span::Span;
 
 impl Lookup for Draft<'_> {
     fn get(&self, key: &Key) -> Option<&Arc<Entry>> {

@@ -30,7 +30,8 @@ use self::recent_reads::RecentReads;
 pub(crate) use self::writes::cloned;
 use super::access::AccessCaller;
 use super::pending::PendingSnapshot;
-use super::read_write_set::{Depth, Span};
+use super::read_write_set::Depth;
+use super::span::Span;
 use super::visibility::Visibility;
 use crate::model::{Cause, Deadline, Entry, Key, LeaseId, Principal, Write};
 

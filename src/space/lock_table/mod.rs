@@ -14,7 +14,8 @@ pub(crate) use self::lock_users::{LockState, TicketNumber};
 use self::lock_users::{LockUsers, enter, hold, leave};
 use self::locked_set::{LockedSet, LockedSets};
 use super::prefix_map::PrefixMap;
-use super::read_write_set::{Depth, Effect, ReadWriteSet, Span, SpanUse};
+use super::read_write_set::{Depth, Effect, ReadWriteSet, SpanUse};
+use super::span::Span;
 use crate::model::Key;
 
 /// Who reads and writes what, by key, so that a change finds those it clashes with by a look-up for each part of its set,
