@@ -15,9 +15,9 @@ pub trait EntrySieve: Send + Sync + Debug {
     /// A keyspace is opened: nothing is kept back yet.
     fn begin(&self);
 
-    /// The keys of the entries that are to be looked at when the entry of this one has changed: itself, and those that it decides
-    /// on. None where no entry of the key is ever kept back.
-    fn concerned(&self, key: &Key) -> Vec<Key>;
+    /// The keys of the entries that are to be looked at when the entry of this one has changed: itself, and those on which this
+    /// change decides. None where no entry of the key is ever kept back.
+    fn concerned(&self, key: &Key, before: Option<&Entry>, now: Option<&Entry>) -> Vec<Key>;
 
     /// Whether the entry of a key, if there is one, is kept from clients. `beside` shows the other entries.
     fn holds_back(

@@ -133,7 +133,7 @@ impl EntrySieve for RecordSieve {
         self.metrics.quarantined(0);
     }
 
-    fn concerned(&self, key: &Key) -> Vec<Key> {
+    fn concerned(&self, key: &Key, before: Option<&Entry>, now: Option<&Entry>) -> Vec<Key> {
         if key.realm() == Realm::System {
             return Vec::new();
         }
@@ -141,7 +141,11 @@ impl EntrySieve for RecordSieve {
             None => Vec::new(),
             Some(place) => {
                 let mut keys = vec![key.clone()];
-                if let RecordKind::EndpointCount(id) = place.kind {
+                // What is counted decides nothing: a network is not decoded for each of its containers.
+                let is_count = |entry: &Entry| place.check(entry.value()).is_ok();
+                if let RecordKind::EndpointCount(id) = place.kind
+                    && before.map(is_count) != now.map(is_count)
+                {
                     let network = place.sibling(&RecordKind::Network(id));
                     keys.extend(network.map(Key::user));
                 }

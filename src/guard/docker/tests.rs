@@ -8,7 +8,8 @@ use crate::docker::IllegalChange;
 use crate::guard::Bounds;
 use crate::guard::memory_keyspace::any_client;
 use crate::model::{
-    AccessList, Attrs, Caller, Credentials, DirMark, FaceName, Key, KeyRange, LeaseId, Verb,
+    AccessList, Attrs, Caller, Credentials, DirMark, Entry, FaceName, Key, KeyRange, LeaseId,
+    Record, Revision, Verb,
 };
 use crate::space::{Admit, ChangeError, Demand, Denied, Draft, Keyspace, Lookup as _};
 use crate::store::{MemoryStore, Store as _};
@@ -329,6 +330,73 @@ async fn a_network_without_a_count_is_kept_from_clients() {
     assert_eq!(gateway.shown(NETWORK).as_deref(), Some(GOOD));
     gateway.delete(&operator, count).await.unwrap();
     assert_eq!(gateway.shown(NETWORK), None);
+}
+
+/// Writes a count in either spelling, or deletes it; the network is shown where the first that is there is one.
+#[tokio::test]
+async fn a_network_is_shown_as_its_counts_change_in_either_spelling() {
+    let gateway = gateway(DockerGuardMode::Enforce).await;
+    let operator = Caller::Operator;
+    gateway
+        .put(&operator, Put::Plain, NETWORK, GOOD)
+        .await
+        .unwrap();
+    let spellings = [COUNT, COUNT.trim_end_matches('/')];
+    let values = [
+        None,
+        Some(r#"{"Count":0}"#),
+        Some(r#"{"Count":1}"#),
+        Some("boom"),
+    ];
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut counts = [None; 2];
+    for _ in 0..200 {
+        let (spelling, value) = (random.usize(..2), values[random.usize(..4)]);
+        match value {
+            Some(value) => {
+                gateway
+                    .put(&operator, Put::Plain, spellings[spelling], value)
+                    .await
+            }
+            None => gateway.delete(&operator, spellings[spelling]).await,
+        }
+        .unwrap();
+        counts[spelling] = value;
+        let is_counted = counts
+            .iter()
+            .flatten()
+            .next()
+            .is_some_and(|first| *first != "boom");
+        assert_eq!(gateway.shown(NETWORK).is_some(), is_counted, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_network_is_not_judged_again_for_another_number() {
+    let guard = DockerGuard::new(DockerGuardMode::Enforce, &mut Registry::default());
+    let entry = |value: &'static str| Entry {
+        record: Record {
+            value: value.into(),
+            attrs: Attrs::default(),
+        },
+        modified: Revision::new(1, 0),
+    };
+    let count = Key::user(COUNT);
+    let (one, two, bad) = (
+        entry(r#"{"Count":1}"#),
+        entry(r#"{"Count":2}"#),
+        entry("boom"),
+    );
+    let concerned = |before, now| guard.sieve.concerned(&count, before, now).len();
+    assert_eq!(concerned(Some(&one), Some(&two)), 1);
+    for (before, now) in [
+        (None, Some(&one)),
+        (Some(&one), None),
+        (Some(&one), Some(&bad)),
+        (Some(&bad), None),
+    ] {
+        assert_eq!(concerned(before, now), 3);
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ impl Sieve {
 impl EntrySieve for Sieve {
     fn begin(&self) {}
 
-    fn concerned(&self, key: &Key) -> Vec<Key> {
+    fn concerned(&self, key: &Key, _: Option<&Entry>, _: Option<&Entry>) -> Vec<Key> {
         let mut concerned = vec![key.clone()];
         if *key == Key::user("b") {
             concerned.push(Key::user("a"));

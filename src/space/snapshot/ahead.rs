@@ -30,7 +30,7 @@ impl Snapshot {
             ..self.clone()
         };
         for key in next.unnoted.iter().flatten() {
-            snapshot.sift(key);
+            snapshot.sift_again(key);
         }
         for path in directories {
             if let Some(own) = snapshot.directories.get_mut(path.as_str()) {

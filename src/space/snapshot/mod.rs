@@ -89,7 +89,7 @@ impl Snapshot {
         // Only now: in which order a store has its entries says nothing, and some decide on others.
         snapshot.sieve = self.sieve;
         for (key, _) in &contents.entries {
-            snapshot.sift(key);
+            snapshot.sift_again(key);
         }
         snapshot.directories = directories::load(contents, &snapshot.entries);
         for (key, revision) in &contents.deletions {
@@ -177,14 +177,14 @@ impl Snapshot {
             self.listed.insert(key.clone());
         }
         self.bytes += Self::weight(key, entry);
-        self.sift(key);
+        self.sift(key, before.as_deref());
         before.is_some()
     }
 
     fn remove(&mut self, key: &Key) -> Option<Arc<Entry>> {
         let entry = self.entries.remove(key)?;
         self.unnote(key, &entry);
-        self.sift(key);
+        self.sift(key, Some(&entry));
         Some(entry)
     }
 

@@ -5,15 +5,22 @@ use std::sync::Arc;
 use imbl::OrdSet;
 
 use super::Snapshot;
-use crate::model::Key;
+use crate::model::{Entry, Key};
 
 impl Snapshot {
+    /// Finds out again whether the entry of a key is held back, and of no other.
+    pub(super) fn sift_again(&mut self, key: &Key) {
+        let now = self.entries.get(key).cloned();
+        self.sift(key, now.as_deref());
+    }
+
     /// Finds out what is held back, now that the entry of a key has changed.
-    pub(super) fn sift(&mut self, key: &Key) {
+    pub(super) fn sift(&mut self, key: &Key, before: Option<&Entry>) {
         let Some(sieve) = &self.sieve else {
             return;
         };
-        for key in sieve.concerned(key) {
+        let now = self.entries.get(key).map(Arc::as_ref);
+        for key in sieve.concerned(key, before, now) {
             let entry = self.entries.get(&key).map(Arc::as_ref);
             let beside = |key: &Key| self.entries.get(key).cloned();
             let holds_back = match &mut self.unnoted {
