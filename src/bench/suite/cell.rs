@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::plan::GroupFigure;
 use super::record::{CellRecord, RoundRecord};
 use super::spread::Spread;
-use crate::bench::report::{OperationResult, RunResult, compare};
+use crate::bench::report::{OperationResult, RunResult, ServerResult, compare};
 
 /// The figures of a cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,9 +85,9 @@ pub fn summarize(cell: &CellRecord, row: &str) -> Option<CellSummary> {
         rate: of(&|_, row| Some(succeeded(row)))?,
         p50_us: of(&|_, row| Some(row.latency.p50_us))?,
         p99_us: of(&|_, row| Some(row.latency.p99_us))?,
-        cpu_us: of(&|result, _| Some(result.server.as_ref()?.cpu_us_per_operation)),
+        cpu_us: of(&|result, _| Some(busy_server(result)?.cpu_us_per_operation)),
         cores: of(&|result, _| {
-            let server = result.server.as_ref()?;
+            let server = busy_server(result)?;
             Some(server.cpu_seconds / result.load.seconds.max(1e-9))
         }),
         resident_bytes: last.map(|server| server.resident_bytes_after),
@@ -154,6 +154,12 @@ fn succeeded(row: &OperationResult) -> f64 {
     row.per_second * (1.0 - lost / all.max(1.0))
 }
 
+/// What the server took; `None` where only its memory was looked at, as where it is killed meanwhile.
+fn busy_server(result: &RunResult) -> Option<&ServerResult> {
+    let server = result.server.as_ref();
+    server.filter(|server| server.cpu_seconds > 0.0)
+}
+
 fn hosts(result: &RunResult, _row: &OperationResult) -> Option<f64> {
     Some(float(result.docker.as_ref()?.hosts))
 }
@@ -167,7 +173,7 @@ fn failures(row: &OperationResult) -> u64 {
 }
 
 fn written(result: &RunResult, row: &OperationResult) -> Option<f64> {
-    let written = result.server.as_ref()?.written_bytes;
+    let written = busy_server(result)?.written_bytes;
     Some(float(written) / float(row.answered).max(1.0))
 }
 

@@ -11,7 +11,9 @@ use crate::model::{
     AccessList, Attrs, Caller, Credentials, DirMark, Entry, FaceName, Key, KeyRange, LeaseId,
     Record, Revision, Verb,
 };
-use crate::space::{Admit, ChangeError, Demand, Denied, Draft, Keyspace, Lookup as _};
+use crate::space::{
+    Admit, ChangeError, Demand, Denied, Draft, EntrySieve as _, Keyspace, Lookup as _,
+};
 use crate::store::{MemoryStore, Store as _};
 
 const COUNT: &str = "docker/network/v1.0/endpoint_count/n/";
