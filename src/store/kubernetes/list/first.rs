@@ -96,8 +96,8 @@ mod tests {
     const ONE_PIECE: &str = "resourceVersionMatch=NotOlderThan";
     const LATER_PAGE: &str = "continue=";
 
-    fn spec() -> Option<Value> {
-        Some(json!({"key": "k"}))
+    fn spec() -> Value {
+        json!({"key": "k"})
     }
 
     /// Writes, deletions and heartbeats at random; the first is a heartbeat.
@@ -111,7 +111,7 @@ mod tests {
                 0 => state.beat(),
                 1 | 2 if exists => state.write(&name, None),
                 3 => state.version += 1,
-                _ => state.write(&name, spec().as_ref()),
+                _ => state.write(&name, Some(&spec())),
             }
         }
         state.beat();
@@ -195,7 +195,7 @@ mod tests {
     #[tokio::test]
     async fn present_is_listed_in_pages_where_no_gateway_has_led() {
         let server = FakeApiServer::large();
-        server.0.lock().write("n1", spec().as_ref());
+        server.0.lock().write("n1", Some(&spec()));
         let version = listed(&server).await;
         assert_eq!(version, server.0.lock().version);
         assert_eq!(server.asked(ONE_PIECE), 0);
@@ -221,9 +221,9 @@ mod tests {
         let server = FakeApiServer::large();
         {
             let mut state = server.0.lock();
-            state.write("n1", spec().as_ref());
+            state.write("n1", Some(&spec()));
             state.beat();
-            state.write("n1", spec().as_ref());
+            state.write("n1", Some(&spec()));
             state.lost = Some(state.version);
             state.beat();
         }
@@ -240,14 +240,14 @@ mod tests {
             state.watched = 10_000;
             let names: Vec<_> = (0..2_001).map(|number| format!("n{number}")).collect();
             for name in &names {
-                state.write(name, spec().as_ref());
+                state.write(name, Some(&spec()));
             }
             state.beat();
             for name in &names {
-                state.write(name, spec().as_ref());
+                state.write(name, Some(&spec()));
             }
             state.beat();
-            state.write("n7", spec().as_ref());
+            state.write("n7", Some(&spec()));
             state.beat();
         }
         let (version, objects) = list_first(&server.api()).await.unwrap();
