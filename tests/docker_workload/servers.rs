@@ -1,10 +1,11 @@
 //! Cluster stores in the lab, each behind a recorder where the hosts expect the store: real ones, and kubekv.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use support::command::binary;
-use support::docker_lab::{LabServer, STORE, STORE_NAMESPACE, shown};
+use support::docker_lab::{LabServer, STORE, STORE_NAMESPACE, again_until, shown};
 use support::recorder::{Protocol, Recorder, Setup};
 
 const ETCD_IS_READY: &str = "</dev/tcp/127.0.0.1/2379";
@@ -144,4 +145,19 @@ fn kubekv(directory: &Path, face: &str, ready: &str) -> LabServer {
     let others = faces.iter().filter(|other| !face.starts_with(*other));
     words.extend(others.map(|other| format!("{other}off")));
     LabServer::start_program(Path::new(binary()), &words, ready)
+}
+
+#[test]
+fn a_server_that_takes_a_word_before_it_serves_and_never_answers_it_is_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let (_silent, _) = listener.accept().unwrap();
+        let (mut asked_again, _) = listener.accept().unwrap();
+        asked_again.read_exact(&mut [0; 4]).unwrap();
+        asked_again.write_all(b"Mode: standalone\n").unwrap();
+    });
+    let ready = ZOOKEEPER_IS_READY.replace("127.0.0.1/2181", &address.replace(':', "/"));
+    again_until(&ready);
+    server.join().unwrap();
 }

@@ -98,10 +98,12 @@ impl Drop for LabServer {
     }
 }
 
-/// Runs a command of bash again and again, for a minute, until it succeeds.
+/// Runs a command of bash again and again, for two minutes, until it succeeds. A try ends after five seconds: a server that is about to
+/// serve may take a request and never answer it, as ZooKeeper does with `srvr`.
 pub fn again_until(command: &str) {
-    let tries = format!("for try in $(seq 600); do {command} && exit 0; sleep 0.1; done; exit 1");
-    run(Command::new("bash").args(["-c", &tries]));
+    let tries =
+        "until timeout 5 bash -c \"$0\"; do [ $SECONDS -lt 120 ] || exit 1; sleep 0.1; done";
+    run(Command::new("bash").args(["-c", tries, command]));
 }
 
 /// A configuration file's path as text.
