@@ -37,7 +37,7 @@ serve() {
     etcd[$name]=$(sed -n 's|^etcd.*etcd://\([^ ]*\).*|\1|p' "$work/$name.out")
     admin[$name]=$(sed -n 's|^admin.*http://||p' "$work/$name.out")
 }
-readiness() { curl -s "http://${admin[$1]}/readyz" | grep -q "$2"; }
+readiness() { curl -s -m 5 "http://${admin[$1]}/readyz" | grep -q "$2"; }
 is() { until_true "$1 is not $2" readiness "$1" "$2"; }
 
 # One load, whose result goes to a file: load FILE OPERATION TARGET [OPTION...]

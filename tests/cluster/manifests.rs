@@ -207,7 +207,7 @@ fn ports_and_probes(manifest: &str, kind: &str) -> String {
         page() {
             exec 3<>/dev/tcp/127.0.0.1/$1
             printf 'GET %s HTTP/1.0\\r\\n\\r\\n' $2 >&3
-            read -r _ status _ <&3
+            read -r -t 10 _ status _ <&3
             echo $2 $status
         }
         ip link set lo up
