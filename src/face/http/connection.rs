@@ -254,13 +254,14 @@ impl Http1 {
             flow: self.ends.current_flow(),
             target: head.target,
         };
-        let answered = service::answer(
+        // Pinned where it is made: a connection that waits for a change has it once, not twice.
+        let answered = pin!(service::answer(
             &self.server,
             in_flight,
             self.router.clone(),
             origin,
             request,
-        );
+        ));
         let (answer, mut in_flight) = self.while_connected(answered).await??;
         // The face is done with the body, which counts no longer.
         let bodies = self.shared.bodies.as_ref().filter(|_| has_body);
@@ -300,8 +301,10 @@ impl Http1 {
     }
 
     /// Waits for an answer as long as the client does.
-    async fn while_connected<T>(&self, answer: impl Future<Output = T>) -> Result<T, HungUp> {
-        let mut answer = pin!(answer);
+    async fn while_connected<T>(
+        &self,
+        mut answer: Pin<&mut impl Future<Output = T>>,
+    ) -> Result<T, HungUp> {
         let patience = self.shared.limits.half_closed;
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
@@ -394,4 +397,16 @@ fn overload_answer(
     let answer = last_answer(answer(overloaded));
     in_flight.set_status(answer.status().as_u16());
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::server::future_bytes;
+
+    #[test]
+    fn a_connection_that_waits_for_a_change_has_it_once() {
+        let bytes = future_bytes::of_5(serve);
+        assert!(bytes <= 4_608, "{bytes}");
+    }
 }

@@ -9,6 +9,8 @@ mod arrival;
 mod backoff;
 mod connection;
 mod context;
+#[cfg(test)]
+pub(crate) mod future_bytes;
 mod identities;
 mod leadership;
 mod log_limit;

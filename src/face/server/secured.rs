@@ -8,11 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::arrival::Arrival;
 use super::connection::{Connection, Security};
 use super::context::ServerContext;
-use super::identities::ClientIdentities;
+use super::identities::{ClientIdentities, IdentityPermit};
 use super::log_limit::{LogLimit, OmittedLines};
 use super::metrics::RefusedLabels;
 use super::permits::{Silent, TooMany};
-use super::protocol::Protocol;
+use super::protocol::{Protocol, Serving};
 use super::stopping::Stopping;
 use super::stream::Stream;
 use crate::guard::AuditLog;
@@ -45,6 +45,32 @@ impl SecuredServer {
         protocol: Arc<dyn Protocol>,
         (context, stopping): (Arc<ServerContext>, Stopping),
     ) {
+        let (tls, face, peer) = (self.tls.clone(), context.face, arrival.ends.peer);
+        // What the handshake needs is on the heap only until it is done: thousands of connections only wait.
+        let secured = Box::pin(self.secure(arrival, silent, protocol, (context, stopping)));
+        let Some((serving, proof, _permit)) = secured.await else {
+            return;
+        };
+        let Some(proof) = proof else {
+            return serving.await;
+        };
+        tokio::select! {
+            () = serving => {}
+            why = proof.ended() => {
+                tls.count_closed(why);
+                tracing::info!(face, %peer, "connection closed: its client's certificate is not accepted any more: {why}");
+            }
+        }
+    }
+
+    /// What serves a connection after its handshake, what proves who its client is, and its place among those of its identity.
+    async fn secure(
+        self,
+        arrival: Arrival,
+        silent: Option<Silent>,
+        protocol: Arc<dyn Protocol>,
+        (context, stopping): (Arc<ServerContext>, Stopping),
+    ) -> Option<(Serving, Option<Proof>, IdentityPermit)> {
         let Self {
             tls,
             audit,
@@ -53,7 +79,7 @@ impl SecuredServer {
         let Arrival { stream, mut ends } = arrival;
         let accepted = tokio::select! {
             accepted = tls.accept(stream, ends.peer.ip()) => accepted,
-            () = stopping.wait() => return,
+            () = stopping.wait() => return None,
         };
         let secured = match accepted {
             Ok(secured) => secured,
@@ -66,7 +92,8 @@ impl SecuredServer {
                     let why = format!("TLS handshake: {failure}");
                     audit.record_handshake(context.face, ends.peer, (&why, left_out));
                 }
-                return refuse(failure, &ends, context.face, protocol.as_ref()).await;
+                refuse(failure, &ends, context.face, protocol.as_ref()).await;
+                return None;
             }
         };
         let client = secured.proof.as_ref().map(Proof::certificate);
@@ -79,24 +106,18 @@ impl SecuredServer {
         }
         let mut stream = Stream::secured(secured.stream);
         let permit = identities.identify(&mut ends);
-        let _permit = match permit {
+        let permit = match permit {
             Ok(permit) => permit,
-            Err(why) => return refuse_one(why, stream, &ends, &context, protocol.as_ref()).await,
+            Err(why) => {
+                refuse_one(why, stream, &ends, &context, protocol.as_ref()).await;
+                return None;
+            }
         };
         if let Some(silent) = silent {
             stream.until_heard(silent);
         }
         let serving = protocol.serve(Arrival { stream, ends }, context, stopping);
-        let Some(proof) = secured.proof else {
-            return serving.await;
-        };
-        tokio::select! {
-            () = serving => {}
-            why = proof.ended() => {
-                tls.count_closed(why);
-                tracing::info!(face, %peer, "connection closed: its client's certificate is not accepted any more: {why}");
-            }
-        }
+        Some((serving, secured.proof, permit))
     }
 }
 
@@ -155,4 +176,16 @@ async fn send_and_close(stream: &mut Stream, words: &[u8]) {
     };
     // The client may be gone, or read nothing.
     let _sent = tokio::time::timeout(LINGER, send).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::server::future_bytes;
+
+    #[test]
+    fn a_connection_over_tls_has_no_memory_of_its_handshake() {
+        let bytes = future_bytes::of_5(SecuredServer::serve);
+        assert!(bytes <= 1_536, "{bytes}");
+    }
 }

@@ -50,9 +50,12 @@ pub(super) async fn serve(
     let mut input = BytesMut::new();
     let greeting = Greeting::read(&mut stream, &mut input, &stopping);
     let greeting = timeout(WITHOUT_SESSION, greeting).await;
-    match greeting.unwrap_or(Ok(Greeting::Nothing))? {
-        Greeting::Nothing => Ok(()),
-        Greeting::Word(word) => tell(&face, word, &mut stream, ends, &server).await,
+    // What comes before a session is on the heap only until then: thousands of connections do nothing but hold theirs.
+    let connection = match greeting.unwrap_or(Ok(Greeting::Nothing))? {
+        Greeting::Nothing => return Ok(()),
+        Greeting::Word(word) => {
+            return Box::pin(tell(&face, word, &mut stream, ends, &server)).await;
+        }
         Greeting::Connect(request) => {
             let opening = Opening {
                 face,
@@ -63,8 +66,12 @@ pub(super) async fn serve(
                 server,
                 stopping,
             };
-            opening.attach(request).await
+            Box::pin(opening.attach(request)).await?
         }
+    };
+    match connection {
+        Some(connection) => connection.run().await,
+        None => Ok(()),
     }
 }
 
@@ -86,23 +93,31 @@ async fn tell(
 }
 
 impl Opening {
-    async fn attach(mut self, request: ConnectRequest) -> io::Result<()> {
+    /// The connection with the session that its client asked for, if it gets one; else it is served to its end.
+    async fn attach(
+        mut self,
+        request: ConnectRequest,
+    ) -> io::Result<Option<Box<ServedConnection>>> {
         let (space, fairness) = (&self.face.space, &self.face.fairness);
         match attach((space, fairness), &self.caller, &request).await {
             Attached::To(session, password) => {
                 let response = accepted(&session, password, &request);
                 let connection = ServedConnection::new(self, session, (&request, &response))?;
                 connection.record_session(request.session == 0);
-                connection.run().await
+                Ok(Some(Box::new(connection)))
             }
             Attached::Refused => {
                 self.stream
                     .write_all(&frame(&ConnectResponse::refusal(&request))?)
                     .await?;
-                self.stream.shutdown().await
+                self.stream.shutdown().await?;
+                Ok(None)
             }
-            Attached::Ahead => Ok(()),
-            Attached::Unavailable => self.wait_for_hang_up().await,
+            Attached::Ahead => Ok(None),
+            Attached::Unavailable => {
+                self.wait_for_hang_up().await?;
+                Ok(None)
+            }
         }
     }
 
@@ -137,5 +152,17 @@ fn accepted(
         session: session.id.number(),
         password: password.into_secret(),
         read_only: request.read_only.map(|_| false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::server::future_bytes;
+
+    #[test]
+    fn a_connection_with_a_session_has_no_memory_of_what_came_before() {
+        let bytes = future_bytes::of_4(serve) + size_of::<ServedConnection>();
+        assert!(bytes <= 3_072, "{bytes}");
     }
 }

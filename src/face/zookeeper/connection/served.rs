@@ -164,7 +164,7 @@ impl ServedConnection {
     }
 
     /// Serves it to its end.
-    pub(super) async fn run(mut self) -> io::Result<()> {
+    pub(super) async fn run(mut self: Box<Self>) -> io::Result<()> {
         // The session may have ended between the handshake and the watch.
         let mut is_served = self.has_session();
         while is_served {
@@ -181,7 +181,7 @@ impl ServedConnection {
         Ok(())
     }
 
-    fn into_stream(self) -> Stream {
+    fn into_stream(self: Box<Self>) -> Stream {
         self.stream
     }
 
