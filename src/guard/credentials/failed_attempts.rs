@@ -18,13 +18,22 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 /// The most clients that are remembered.
 const MOST: usize = 16_384;
 
+/// When that many are, those that may be forgotten are looked for once in this time: each look is at all of them, while others wait.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Lines about one client in each period.
 const LINES: u32 = 10;
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// The failed attempts of each client.
 #[derive(Debug, Default)]
-pub(super) struct FailedAttempts(Mutex<HashMap<Flow, Failures>>);
+pub(super) struct FailedAttempts(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    clients: HashMap<Flow, Failures>,
+    looked: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Failures {
@@ -48,18 +57,15 @@ impl FailedAttempts {
     /// Counts one more.
     pub(super) fn count(&self, flow: Flow) -> Penalty {
         let now = Instant::now();
-        let mut all = self.0.lock();
-        if all.len() >= MOST && !all.contains_key(&flow) {
-            all.retain(|_, failures| now - failures.last < FORGOTTEN);
-            if all.len() >= MOST {
-                // So many at once are no clients that mistype.
-                return Penalty {
-                    wait: FIRST * 2_u32.pow(DOUBLINGS),
-                    line: None,
-                };
-            }
+        let mut remembered = self.0.lock();
+        if !remembered.has_room_for(flow, now) {
+            // So many at once are no clients that mistype.
+            return Penalty {
+                wait: FIRST * 2_u32.pow(DOUBLINGS),
+                line: None,
+            };
         }
-        let failures = all.entry(flow).or_insert(Failures {
+        let failures = remembered.clients.entry(flow).or_insert(Failures {
             count: 0,
             last: now,
             lines_since: now,
@@ -76,6 +82,21 @@ impl FailedAttempts {
             wait,
             line: failures.line(now),
         }
+    }
+}
+
+impl Remembered {
+    /// Whether this client is remembered, or another one can be.
+    fn has_room_for(&mut self, flow: Flow, now: Instant) -> bool {
+        if self.clients.len() < MOST || self.clients.contains_key(&flow) {
+            return true;
+        }
+        if self.looked.is_none_or(|looked| now - looked >= LOOK) {
+            self.looked = Some(now);
+            self.clients
+                .retain(|_, failures| now - failures.last < FORGOTTEN);
+        }
+        self.clients.len() < MOST
     }
 }
 
@@ -132,6 +153,21 @@ mod tests {
         }
         tokio::time::advance(FORGOTTEN).await;
         assert_eq!(attempts.count(flow([255; 4])).wait, FIRST);
-        assert_eq!(attempts.0.lock().len(), 1);
+        assert_eq!(attempts.0.lock().clients.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_be_forgotten_is_not_looked_for_at_each_attempt() {
+        let attempts = FailedAttempts::default();
+        let has_room = |host| attempts.count(flow([255, 0, 0, host])).wait == FIRST;
+        for number in 0..16_384_u32 {
+            attempts.count(flow(number.to_be_bytes()));
+        }
+        tokio::time::advance(FORGOTTEN - LOOK / 2).await;
+        assert!(!has_room(1));
+        tokio::time::advance(LOOK / 2).await;
+        assert!(!has_room(2), "it looked again at once");
+        tokio::time::advance(LOOK / 2).await;
+        assert!(has_room(3));
     }
 }
