@@ -155,8 +155,24 @@ fn network_kind(path: &str) -> RecordKind<'_> {
     let Some(below) = below else {
         return RecordKind::Unknown;
     };
-    let parts: Vec<&str> = below.split('/').collect();
-    match parts.as_slice() {
+    // Nothing is allocated, and those that change most come first: keys of all clients come by here.
+    match below.split_once('/') {
+        Some((kind, id)) if !id.contains('/') => match kind {
+            "network" => return RecordKind::Network(id),
+            "endpoint_count" => return RecordKind::EndpointCount(id),
+            "idm" => return RecordKind::Ids(id),
+            _ => {}
+        },
+        Some(_) | None => {}
+    }
+    // One more than any record has.
+    let mut parts = [""; 7];
+    let mut count = 0;
+    for (part, segment) in parts.iter_mut().zip(below.split('/')) {
+        *part = segment;
+        count += 1;
+    }
+    match parts.get(..count).unwrap_or_default() {
         ["network" | "endpoint" | "endpoint_count" | "overlay" | "idm" | "ipam"]
         | ["endpoint", _]
         | ["overlay", "network"]
@@ -164,12 +180,9 @@ fn network_kind(path: &str) -> RecordKind<'_> {
         | ["ipam", "default", "config" | "data"]
         | ["ipam", "default", "data", _]
         | ["ipam", "default", "data", _, _] => RecordKind::Directory,
-        ["network", id] => RecordKind::Network(id),
         ["endpoint", network, id] => RecordKind::Endpoint(network, id),
-        ["endpoint_count", id] => RecordKind::EndpointCount(id),
         ["overlay", "network", id] => RecordKind::Overlay(id),
         ["ipam", "default", "config", space] => RecordKind::Pools(space),
-        ["idm", set] => RecordKind::Ids(set),
         ["ipam", "default", "data", _, _, _] => {
             let pool = below.strip_prefix("ipam/default/data/");
             pool.map_or(RecordKind::Unknown, RecordKind::Addresses)

@@ -390,3 +390,20 @@ fn fields_of_later_versions_are_named() {
     let checked = place.check(br#"{"Count":1,"Limit":2}"#).unwrap();
     assert_eq!(checked.unknown.as_deref(), Some("Limit"));
 }
+
+/// A space makes it a text that is decoded, and means the same.
+#[test]
+fn counts_as_daemons_write_them_are_taken_as_decoded_ones_are() {
+    let place = RecordPlace::of(b"docker/network/v1.0/endpoint_count/n").unwrap();
+    let edges = [
+        "", "00", "007", "-0", "-1", "+1", "1.0", "1e2", " 1", "1 ", "\u{661}", "1}", "\"1\"",
+        "null",
+    ];
+    let largest = ["18446744073709551615", "18446744073709551616"];
+    let numbers = (0..200).map(|number: u64| number.pow(8).to_string());
+    let texts = edges.into_iter().chain(largest).map(str::to_owned);
+    for text in texts.chain(numbers) {
+        let check = |begin: &str| place.check(format!("{begin}\"Count\":{text}}}").as_bytes());
+        assert_eq!(check("{"), check("{ "), "{text}");
+    }
+}
