@@ -145,6 +145,10 @@ impl SubjectTree {
         let mut node = self;
         let mut rest = path;
         loop {
+            // Whatever is beneath is named nowhere, however long it is.
+            if node.children.is_empty() && node.ports.is_empty() {
+                return &node.level.beneath;
+            }
             let (segment, after) = split(rest);
             if let Some(child) = node.child(segment) {
                 let Some(after) = after else {
@@ -388,8 +392,12 @@ fn write_name(name: &str, out: &mut Vec<u8>) {
 
 /// The first segment, and what is behind its slash.
 fn split(rest: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let mut parts = rest.splitn(2, |byte| *byte == b'/');
-    (parts.next().unwrap_or_default(), parts.next())
+    let slash = rest.iter().position(|byte| *byte == b'/');
+    let parts = slash.and_then(|at| rest.split_at_checked(at));
+    match parts.and_then(|(segment, after)| Some((segment, after.split_first()?))) {
+        Some((segment, (_slash, after))) => (segment, Some(after)),
+        None => (rest, None),
+    }
 }
 
 /// What is before the digits that end a segment, if that ends with a colon.

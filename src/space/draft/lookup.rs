@@ -1,5 +1,6 @@
 //! Lookups of a draft: the stored entries with its own writes laid over them, as far as the caller may see.
 
+use std::cell::LazyCell;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -12,8 +13,11 @@ use crate::space::span::Span;
 
 impl Lookup for Draft<'_> {
     fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
-        self.asks_for(key);
-        self.glance(key)
+        if self.asks_for(key) {
+            self.peek(key)
+        } else {
+            None
+        }
     }
 
     fn glance(&self, key: &Key) -> Option<&Arc<Entry>> {
@@ -37,8 +41,10 @@ impl Lookup for Draft<'_> {
     }
 
     fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
-        let whole = self.allows_all(Verb::List, &KeyRange::Prefix(prefix.clone()));
-        self.first_by(prefix, from, |key| whole || self.allows(Verb::List, key))
+        // Beneath most nodes there is nothing to ask for.
+        let whole =
+            LazyCell::new(|| self.allows_all(Verb::List, &KeyRange::Prefix(prefix.clone())));
+        self.first_by(prefix, from, |key| *whole || self.allows(Verb::List, key))
     }
 }
 

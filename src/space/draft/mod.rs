@@ -12,6 +12,7 @@ mod own_directories;
 mod parts;
 mod recent_reads;
 mod rights;
+mod seen_keys;
 mod writes;
 mod znode;
 

@@ -58,12 +58,15 @@ impl Draft<'_> {
 
     /// Whether the caller may see this key. Unlike looking at it, this forbids nothing.
     pub fn sees(&self, key: &Key) -> bool {
-        self.allows(Verb::Read, key)
+        let ask = || self.allows(Verb::Read, key);
+        !self.visibility.is_part() || self.rights.seen.sees(key, ask)
     }
 
-    /// Forbids the change unless the caller may see this key, be it there or not.
-    pub fn asks_for(&self, key: &Key) {
-        self.asks(Verb::Read, key);
+    /// Forbids the change unless the caller may see this key, be it there or not; says whether it may.
+    pub fn asks_for(&self, key: &Key) -> bool {
+        let is_met = self.sees(key);
+        self.ask((Verb::Read, key), is_met);
+        is_met
     }
 
     /// Forbids the change unless the caller may see every key that could be in the range.
@@ -73,7 +76,10 @@ impl Draft<'_> {
 
     /// Forbids the change unless this may be done with the key, be it there or not.
     pub fn asks(&self, verb: Verb, key: &Key) {
-        let is_met = self.allows(verb, key);
+        self.ask((verb, key), self.allows(verb, key));
+    }
+
+    fn ask(&self, (verb, key): (Verb, &Key), is_met: bool) {
         self.note(is_met, || {
             let user = built_in_path(key).map(Key::user);
             Demand::All(verb, KeyRange::Exact(user.unwrap_or_else(|| key.clone())))
