@@ -1,12 +1,13 @@
 //! `ClientRights`: what one client may do, as the keyspace asks for it.
 
+use std::any::Any;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::audit::AuditedClient;
 use super::policy::{Identity, QuotasByPath, Rights, RuleName};
 use crate::model::{Key, KeyRange, Principal, Verb};
-use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
+use crate::space::{Coverage, Demand, Draft, LeaseRight, Visibility, VisibilityRules};
 
 /// Who a client is, and what it may do by a policy.
 #[derive(Debug)]
@@ -33,6 +34,15 @@ pub(super) struct Refusal<'a> {
 }
 
 impl ClientRights {
+    /// Those of the client for whom a draft is decided, which nobody has to look up again; `None` where no rules bind it.
+    pub(super) fn of_draft<'a>(draft: &'a Draft<'_>) -> Option<&'a Self> {
+        let Visibility::Part(rules) = draft.visibility() else {
+            return None;
+        };
+        let rules: &dyn Any = rules.as_ref();
+        rules.downcast_ref()
+    }
+
     /// Who it is.
     pub(super) fn identity(&self) -> &Identity {
         self.client.identity()

@@ -15,6 +15,7 @@
 //! What stays visible to everybody: how fast the one line of revisions moves (`X-Etcd-Index`, revisions of one's own
 //! writes), and the floors below which history and deletions are forgotten.
 
+use std::any::Any;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -30,9 +31,11 @@ pub enum Visibility {
     Part(Arc<dyn VisibilityRules>),
 }
 
-/// Rules for a caller who may not see or use everything. They are about clients' keys and leases alone: the gateway's own
-/// records are hidden from every such caller.
-pub trait VisibilityRules: Send + Sync {
+/// Rules for a caller who may not see or use everything.
+///
+/// They are about clients' keys and leases alone: the gateway's own records are hidden from every such caller. The guard knows
+/// those that it made again, by their type.
+pub trait VisibilityRules: Any + Send + Sync {
     /// Whether this may be done with this key, be it there or not. What may be listed or watched may be read.
     fn allows(&self, verb: Verb, key: &Key) -> bool;
 

@@ -1,10 +1,11 @@
 //! `GuardedKeyspace`: the guard of a keyspace, and the Docker guard behind it.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::DockerGuard;
-use super::judge::{Judgement, MayDelete, RecordAuthor, are_about_records, judge};
+use super::judge::{Judgement, RecordAuthor, judge};
 use crate::guard::client_rights::ClientRights;
 use crate::guard::{PolicyInForce, PolicyMode};
 use crate::model::{Caller, Key, Principal, Verb, Write};
@@ -42,15 +43,6 @@ impl GuardedKeyspace {
         }
     }
 
-    /// What the policy says of a client.
-    fn rights(&self, caller: &Caller) -> ClientDeletes {
-        let policy = self.policy.as_ref();
-        ClientDeletes {
-            rights: policy.and_then(|policy| policy.rights_of(caller)),
-            enforced: policy.is_some_and(|policy| policy.mode() == PolicyMode::Enforce),
-        }
-    }
-
     /// Logs and counts what was found, and refuses it if that is the mode.
     fn conclude(&self, caller: &Caller, judgement: &Judgement) -> Result<(), Denied> {
         for (key, fields) in &judgement.unknown {
@@ -83,48 +75,59 @@ impl GuardedKeyspace {
     }
 }
 
-/// What a client may delete.
-#[derive(Debug)]
-struct ClientDeletes {
-    rights: Option<Arc<ClientRights>>,
-    enforced: bool,
+/// The client that makes a change of records.
+struct ChangingClient<'a> {
+    caller: &'a Caller,
+    policy: Option<&'a PolicyInForce>,
+    /// The rules that bind it, if some do.
+    bound_by: Option<&'a ClientRights>,
+    /// What the policy says of it, where that only warns.
+    looked_up: OnceCell<Option<Arc<ClientRights>>>,
 }
 
-impl MayDelete for ClientDeletes {
-    fn may_delete(&self, key: &Key) -> bool {
-        let rights = self.rights.as_ref().filter(|_| self.enforced);
-        rights.is_none_or(|rights| rights.allows(Verb::Delete, key))
+impl ChangingClient<'_> {
+    fn rights(&self) -> Option<&ClientRights> {
+        self.bound_by.or_else(|| {
+            let look_up = || self.policy?.rights_of(self.caller);
+            self.looked_up.get_or_init(look_up).as_deref()
+        })
     }
 }
 
-impl ClientDeletes {
-    /// The host of a client: the address that it has proved, else the one that it comes from. On the loopback are those that
-    /// bring TLS to daemons without it, each for its own.
-    fn host(&self, caller: &Caller) -> Option<IpAddr> {
-        let Caller::Client { peer, .. } = caller else {
+impl RecordAuthor for ChangingClient<'_> {
+    /// The address that it has proved, else the one that it comes from. On the loopback are those that bring TLS to daemons without
+    /// it, each for its own.
+    fn host(&self) -> Option<IpAddr> {
+        let Caller::Client { peer, .. } = self.caller else {
             return None;
         };
-        let proved = self
-            .rights
-            .as_ref()
-            .and_then(|rights| rights.proved_address());
+        let proved = self.rights().and_then(ClientRights::proved_address);
         let peer = Some(peer.ip().to_canonical()).filter(|peer| !peer.is_loopback());
         proved.or(peer)
+    }
+
+    fn may_delete(&self, key: &Key) -> bool {
+        let is_enforced = |policy: &PolicyInForce| policy.mode() == PolicyMode::Enforce;
+        !self.policy.is_some_and(is_enforced)
+            || self
+                .rights()
+                .is_none_or(|rights| rights.allows(Verb::Delete, key))
     }
 }
 
 impl Admit for GuardedKeyspace {
     fn check(&self, caller: &Caller, draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied> {
         self.inner.check(caller, draft, writes)?;
-        if !matches!(caller, Caller::Client { .. }) || !are_about_records(writes) {
+        if !matches!(caller, Caller::Client { .. }) {
             return Ok(());
         }
-        let rights = self.rights(caller);
-        let author = RecordAuthor {
-            host: rights.host(caller),
-            may_delete: &rights,
+        let client = ChangingClient {
+            caller,
+            policy: self.policy.as_deref(),
+            bound_by: ClientRights::of_draft(draft),
+            looked_up: OnceCell::new(),
         };
-        let judgement = judge(author, draft, writes);
+        let judgement = judge(&client, draft, writes);
         self.conclude(caller, &judgement)
     }
 

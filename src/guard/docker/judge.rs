@@ -1,5 +1,6 @@
 //! Judgement of whole commits: each change of a record beside the others as the commit leaves them.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::docker::{
@@ -11,17 +12,12 @@ use crate::space::Draft;
 /// The most entries of a directory that are looked at for records of Docker's.
 const LOOKED_AT: usize = 4096;
 
-/// Who makes a change of Docker's records.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RecordAuthor<'a> {
+/// Who makes a change of Docker's records. Asked only where there is one.
+pub(super) trait RecordAuthor {
     /// The address of its host; `None` where any may be meant.
-    pub(super) host: Option<IpAddr>,
-    /// Whether it may delete a key.
-    pub(super) may_delete: &'a dyn MayDelete,
-}
+    fn host(&self) -> Option<IpAddr>;
 
-/// Who may delete what, by the policy.
-pub(super) trait MayDelete: std::fmt::Debug {
+    /// Whether it may delete a key, by the policy.
     fn may_delete(&self, key: &Key) -> bool;
 }
 
@@ -56,7 +52,7 @@ fn value(entry: &Entry) -> &[u8] {
 
 /// Whether one of these writes is for a key of Docker's, or gives an end to a directory, which may hold some: there is nothing
 /// to judge in others.
-pub(super) fn are_about_records(writes: &[Write]) -> bool {
+fn are_about_records(writes: &[Write]) -> bool {
     writes.iter().any(|write| {
         let key = user_key(write);
         key.is_some_and(|key| RecordPlace::of(key.as_bytes()).is_some())
@@ -68,11 +64,17 @@ pub(super) fn are_about_records(writes: &[Write]) -> bool {
 }
 
 /// Judges the writes of a client.
-pub(super) fn judge(author: RecordAuthor<'_>, draft: &Draft<'_>, writes: &[Write]) -> Judgement {
+pub(super) fn judge(author: &dyn RecordAuthor, draft: &Draft<'_>, writes: &[Write]) -> Judgement {
     let mut judgement = Judgement::default();
+    // Of one alone its judgement finds that out.
+    if writes.len() > 1 && !are_about_records(writes) {
+        return judgement;
+    }
     // Each could excuse another: a network its count, that is deleted with it.
-    if let Some(second) = writes.iter().filter_map(record_key).nth(1) {
-        judgement.refusal = Some((second, several(draft).into()));
+    if writes.len() > 1
+        && let Some(second) = writes.iter().filter_map(record_key).nth(1)
+    {
+        judgement.refusal = Some((second.into_owned(), several(draft).into()));
         return judgement;
     }
     for write in writes {
@@ -85,23 +87,24 @@ pub(super) fn judge(author: RecordAuthor<'_>, draft: &Draft<'_>, writes: &[Write
 }
 
 fn judge_write(
-    author: RecordAuthor<'_>,
+    author: &dyn RecordAuthor,
     draft: &Draft<'_>,
     write: &Write,
     unknown: &mut Vec<(Key, String)>,
 ) -> Option<(Key, RecordRefusal)> {
     let key = user_key(write)?;
-    if let Some(change) = judge_attributes(draft, &key, write) {
-        return Some((key, change.into()));
+    let place = RecordPlace::of(key.as_bytes());
+    if let Some(change) = judge_attributes(draft, (&key, place.as_ref()), write) {
+        return Some((key.into_owned(), change.into()));
     }
-    let place = RecordPlace::of(key.as_bytes())?;
+    let place = place?;
     let is_record = !matches!(place.kind, RecordKind::Directory | RecordKind::Unknown);
     if write.put.is_none() && is_record && is_of_tree(draft, &key) {
-        return Some((key, IllegalChange::TreeDeleted.into()));
+        return Some((key.into_owned(), IllegalChange::TreeDeleted.into()));
     }
     let is_made = write.before.is_none() && write.put.is_some();
     if is_made && place.is_compared() && is_spelled_otherwise(draft, &key) {
-        return Some((key, IllegalChange::OtherSpelling.into()));
+        return Some((key.into_owned(), IllegalChange::OtherSpelling.into()));
     }
     let before = write.before.as_ref().map(|entry| value(entry));
     let after = write.put.as_ref().map(|record| record.value.as_ref());
@@ -112,27 +115,31 @@ fn judge_write(
         before,
         after,
         compares: before.is_none() || draft.verb_of_put(&key) != Verb::Write,
-        host: author.host,
-        may_delete: is_network && author.may_delete.may_delete(&key),
+        host: author.host(),
+        may_delete: is_network && author.may_delete(&key),
     };
     match change.judge(&DraftRecords(draft)) {
         Ok(None) => None,
         Ok(Some(fields)) => {
-            unknown.push((key, fields));
+            unknown.push((key.into_owned(), fields));
             None
         }
-        Err(refusal) => Some((key, refusal)),
+        Err(refusal) => Some((key.into_owned(), refusal)),
     }
 }
 
 /// Judges what a write leaves beside the value: of an entry that ends by itself nobody is asked when it goes, and one with an
 /// access list is hidden from daemons.
-fn judge_attributes(draft: &Draft<'_>, key: &Key, write: &Write) -> Option<IllegalChange> {
+fn judge_attributes(
+    draft: &Draft<'_>,
+    (key, place): (&Key, Option<&RecordPlace<'_>>),
+    write: &Write,
+) -> Option<IllegalChange> {
     let attrs = &write.put.as_ref()?.attrs;
-    let none = Attrs::default();
-    let before = write.before.as_ref().map_or(&none, |entry| entry.attrs());
-    let ends = attrs.deadline.is_some() && attrs.deadline != before.deadline;
-    let Some(place) = RecordPlace::of(key.as_bytes()) else {
+    let before = write.before.as_ref().map(|entry| entry.attrs());
+    let deadline_before = before.and_then(|before| before.deadline);
+    let ends = attrs.deadline.is_some() && attrs.deadline != deadline_before;
+    let Some(place) = place else {
         let takes_all = ends && attrs.dir != DirMark::No;
         return (takes_all && may_hold_records(draft, key)).then_some(IllegalChange::Fleeting);
     };
@@ -142,11 +149,11 @@ fn judge_attributes(draft: &Draft<'_>, key: &Key, write: &Write) -> Option<Illeg
     let is_held = |own: Option<_>, before: Option<_>| own.is_some() && own != before;
     let is_fleeting = ends
         || attrs.childless_ttl_ms().is_some()
-        || is_held(attrs.lock, before.lock)
-        || is_held(attrs.bound, before.bound);
+        || is_held(attrs.lock, before.and_then(|before| before.lock))
+        || is_held(attrs.bound, before.and_then(|before| before.bound));
     if is_fleeting {
         Some(IllegalChange::Fleeting)
-    } else if attrs.access() != before.access() {
+    } else if attrs.access() != before.and_then(Attrs::access) {
         Some(IllegalChange::AccessListed)
     } else {
         None
@@ -166,17 +173,20 @@ fn may_hold_records(draft: &Draft<'_>, directory: &Key) -> bool {
 }
 
 /// The key of a write that is for a client's key.
-fn user_key(write: &Write) -> Option<Key> {
+fn user_key(write: &Write) -> Option<Cow<'_, Key>> {
     let key = match &write.target {
-        Target::Key(key) => key.clone(),
+        Target::Key(key) => Cow::Borrowed(key),
         // Its name is not known yet; whatever it will be, it stands beneath the parent.
-        Target::InOrder(parent) => Key::new(parent.realm(), [parent.as_bytes(), b"0"].concat()),
+        Target::InOrder(parent) => {
+            let bytes = [parent.as_bytes(), b"0"].concat();
+            Cow::Owned(Key::new(parent.realm(), bytes))
+        }
     };
     (key.realm() == Realm::User).then_some(key)
 }
 
 /// The key of a write that is for a record which libnetwork writes by itself.
-fn record_key(write: &Write) -> Option<Key> {
+fn record_key(write: &Write) -> Option<Cow<'_, Key>> {
     let key = user_key(write)?;
     let is_compared = RecordPlace::of(key.as_bytes())?.is_compared();
     is_compared.then_some(key)
