@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::line::{LineBuffer, key_bytes, key_text, part};
+use super::line::{LineBuffer, PartName, is_plain_key, key_bytes, key_text, part};
 use super::queue::AuditQueue;
 use super::who::AuditedCaller;
 use crate::model::{DirMark, Entry, Key, Lease, LeaseId, Realm, Record, Target, Verb, Write};
@@ -26,6 +26,8 @@ struct ChangeLine {
 /// What a line of a change is about.
 #[derive(Debug)]
 enum About {
+    /// A key that a line has as it is.
+    PlainKey(Key),
     /// A key.
     Key(Key),
     /// This parent's child that is named by the revision.
@@ -40,7 +42,6 @@ pub(super) struct ChangeLines {
     queue: Arc<AuditQueue>,
     /// How many bytes of the queue are promised to it.
     reserved: usize,
-    gateway: Arc<str>,
     number: u64,
     /// Who made it.
     caller: AuditedCaller,
@@ -64,7 +65,7 @@ impl ChangeLines {
     /// which only the ends of sessions are recorded.
     pub(super) fn new(
         queue: &Arc<AuditQueue>,
-        (gateway, number): (&Arc<str>, u64),
+        number: u64,
         caller: AuditedCaller,
         (draft, writes): (&Draft<'_>, &[Write]),
         is_own: bool,
@@ -82,7 +83,6 @@ impl ChangeLines {
         Some(Self {
             queue: Arc::clone(queue),
             reserved: 0,
-            gateway: Arc::clone(gateway),
             number,
             caller,
             lines,
@@ -122,30 +122,40 @@ impl ChangeLines {
         ChangeLine { event, verb, about }: &ChangeLine,
         (index, is_known): (Option<u64>, bool),
     ) {
-        let line = buffer.line(event, (&self.gateway, self.number));
-        let line = self.caller.record(line).text("verb", verb.name());
+        let line = buffer.line(event, self.number);
+        let line = self.caller.record(line).word(PartName::VERB, verb.name());
         let line = match about {
-            About::Key(key) => line.text("key", &key_text(key.as_bytes())),
+            About::PlainKey(key) => line.plain_key(PartName::KEY, key.as_bytes()),
+            About::Key(key) => line.text(PartName::KEY, &key_text(key.as_bytes())),
             About::InOrder(parent) => {
                 let mut key = parent.as_bytes().to_vec();
                 if let Some(revision) = index {
                     key.extend_from_slice(format!("{revision:020}").as_bytes());
                 }
-                line.text("key", &key_text(&key))
+                line.text(PartName::KEY, &key_text(&key))
             }
             About::Parts(parts) => line.parts(parts),
         };
-        line.text("decision", "allowed")
-            .some_number("index", index)
-            .some_text("outcome", (!is_known).then_some("unknown"))
+        line.word(PartName::DECISION, "allowed")
+            .some_number(PartName::INDEX, index)
+            .some_text(PartName::OUTCOME, (!is_known).then_some("unknown"))
             .end();
     }
 }
 
 impl About {
+    fn key(key: Key) -> Self {
+        if is_plain_key(key.as_bytes()) {
+            Self::PlainKey(key)
+        } else {
+            Self::Key(key)
+        }
+    }
+
     /// About how many bytes of a line it takes.
     fn bytes(&self) -> usize {
         match self {
+            Self::PlainKey(key) => key.as_bytes().len(),
             Self::Key(key) | Self::InOrder(key) => key_bytes(key.as_bytes()),
             Self::Parts(parts) => parts.len(),
         }
@@ -217,8 +227,8 @@ fn session_end(write: &Write) -> Option<String> {
     }
     let before = write.before.as_ref()?;
     let lease = Lease::read(before.value())?;
-    let mut parts = part("session", &lease.id.to_string());
-    parts.push_str(&part("owner", &lease.owner.to_string()));
+    let mut parts = part(PartName::SESSION, &lease.id.to_string());
+    parts.push_str(&part(PartName::OWNER, &lease.owner.to_string()));
     Some(parts)
 }
 
@@ -235,14 +245,14 @@ fn line_of(draft: &Draft<'_>, write: &Write) -> Option<ChangeLine> {
         }
     };
     let about = match key.realm() {
-        Realm::User => About::Key(key.clone()),
+        Realm::User => About::key(key.clone()),
         Realm::System if LeaseId::is_record(key) => {
             let put = write.put.as_ref()?;
             let session = Lease::read(&put.value)?.id.to_string();
-            About::Parts(part("session", &session))
+            About::Parts(part(PartName::SESSION, &session))
         }
         // What is set of a node that is always there; all other records follow from these.
-        Realm::System => About::Key(Key::user(built_in_path(key)?)),
+        Realm::System => About::key(Key::user(built_in_path(key)?)),
     };
     let verb = verb(draft, key, (write.before.as_deref(), write.put.as_ref()))?;
     Some(line(verb, about))
@@ -270,12 +280,15 @@ fn verb(
 /// that could be there.
 fn range_lines(draft: &Draft<'_>) -> Vec<ChangeLine> {
     let mut ranges = draft.ranges_of_request();
+    if ranges.is_empty() {
+        return Vec::new();
+    }
     ranges.retain(|(_, key)| key.realm() == Realm::User);
     ranges.dedup();
     let line = |(verb, key): (Verb, Key)| ChangeLine {
         event: "write",
         verb,
-        about: About::Parts(part("prefix", &key_text(key.as_bytes()))),
+        about: About::Parts(part(PartName::PREFIX, &key_text(key.as_bytes()))),
     };
     ranges.into_iter().take(MOST_LINES).map(line).collect()
 }
@@ -302,7 +315,7 @@ fn summary(draft: &Draft<'_>, writes: &[Write]) -> ChangeLine {
     } else {
         Verb::Write
     };
-    let mut parts = part("prefix", &key_text(common.unwrap_or_default()));
+    let mut parts = part(PartName::PREFIX, &key_text(common.unwrap_or_default()));
     let _written = write!(parts, r#","changes":{}"#, users.count());
     ChangeLine {
         event: "write",

@@ -3,23 +3,61 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::net::SocketAddr;
 
 use crate::model::time;
 
-/// The number of a request, unique among all gateways but for chance.
-pub(super) type RequestNumber<'a> = (&'a str, u64);
+/// The name of a part of a line, with all that JSON has between the part before and the text of this one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PartName(&'static str);
 
-/// Lines of the audit log, one behind the other, and the time of the last one: what is made in the same millisecond shares its
-/// text.
+impl PartName {
+    pub(super) const ADDRESS: Self = Self(r#","address":""#);
+    pub(super) const DECISION: Self = Self(r#","decision":""#);
+    pub(super) const FACE: Self = Self(r#","face":""#);
+    pub(super) const HOW: Self = Self(r#","how":""#);
+    pub(super) const IDENTITY: Self = Self(r#","identity":""#);
+    pub(super) const INDEX: Self = Self(r#","index":""#);
+    pub(super) const KEY: Self = Self(r#","key":""#);
+    pub(super) const LEFT_OUT: Self = Self(r#","left_out":""#);
+    pub(super) const LINES: Self = Self(r#","lines":""#);
+    pub(super) const OUTCOME: Self = Self(r#","outcome":""#);
+    pub(super) const OWNER: Self = Self(r#","owner":""#);
+    pub(super) const PREFIX: Self = Self(r#","prefix":""#);
+    pub(super) const PROOF: Self = Self(r#","proof":""#);
+    pub(super) const RULE: Self = Self(r#","rule":""#);
+    pub(super) const SESSION: Self = Self(r#","session":""#);
+    pub(super) const SHA256: Self = Self(r#","sha256":""#);
+    pub(super) const VERB: Self = Self(r#","verb":""#);
+    pub(super) const WHY: Self = Self(r#","why":""#);
+
+    /// What stands before anything else than a text.
+    fn before_value(self) -> &'static str {
+        self.0.strip_suffix('"').unwrap_or_default()
+    }
+}
+
+/// Lines of the audit log, one behind the other, and what the last one begins with: what is made in the same millisecond shares
+/// it.
 #[derive(Debug, Default)]
 pub(super) struct LineBuffer {
     bytes: Vec<u8>,
     lines: u64,
-    made_ms: i64,
-    made: String,
+    /// Begins the number of each request.
+    gateway: String,
+    begun_ms: i64,
+    begin: String,
 }
 
 impl LineBuffer {
+    /// A buffer of lines about requests, whose numbers begin so: no two gateways have the same but by chance.
+    pub(super) fn new(gateway: &str) -> Self {
+        Self {
+            gateway: gateway.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Its whole lines.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> &[u8] {
@@ -60,27 +98,19 @@ impl LineBuffer {
         self.lines += 1;
     }
 
-    /// Adds a line about what happens now, by its kind.
-    pub(super) fn line(
-        &mut self,
-        event: &str,
-        (gateway, number): RequestNumber<'_>,
-    ) -> AuditLine<'_> {
+    /// Adds a line about what happens now, by its kind and the number of the request.
+    pub(super) fn line(&mut self, event: &'static str, number: u64) -> AuditLine<'_> {
         let now = time::unix_ms();
-        if self.made_ms != now || self.made.is_empty() {
+        if self.begun_ms != now || self.begin.is_empty() {
             let at = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
-            self.made.clear();
+            self.begin.clear();
             // Writing to memory does not fail.
-            let _written = write!(self.made, "{at:.3}");
-            self.made_ms = now;
+            let _written = write!(self.begin, r#"{{"time":"{at:.3}","id":"{}-"#, self.gateway);
+            self.begun_ms = now;
         }
         let line = AuditLine(&mut self.bytes);
         self.lines += 1;
-        line.raw(r#"{"time":""#)
-            .raw(&self.made)
-            .raw(r#"","id":""#)
-            .raw(gateway)
-            .raw("-")
+        line.raw(&self.begin)
             .digits(number)
             .raw(r#"","event":""#)
             .raw(event)
@@ -98,13 +128,9 @@ impl AuditLine<'_> {
         self
     }
 
-    fn digits(self, number: u64) -> Self {
-        let _written = serde_json::to_writer(&mut *self.0, &number);
-        self
-    }
-
-    fn name(self, name: &str) -> Self {
-        self.raw(",\"").raw(name).raw("\":")
+    fn digits(self, number: impl itoa::Integer) -> Self {
+        let mut digits = itoa::Buffer::new();
+        self.raw(digits.format(number))
     }
 
     /// Adds parts that are JSON already, each with its comma before it.
@@ -113,31 +139,57 @@ impl AuditLine<'_> {
     }
 
     /// Adds a text.
-    pub(super) fn text(self, name: &str, text: &str) -> Self {
-        let line = self.name(name);
-        json_text(line.0, text);
+    pub(super) fn text(self, name: PartName, text: &str) -> Self {
+        if is_plain(text.as_bytes()) {
+            return self.raw(name.0).raw(text).raw("\"");
+        }
+        let line = self.raw(name.before_value());
+        let _encoded = serde_json::to_writer(&mut *line.0, text);
         line
     }
 
     /// Adds a text where there is one.
-    pub(super) fn some_text(self, name: &str, text: Option<&str>) -> Self {
+    pub(super) fn some_text(self, name: PartName, text: Option<&str>) -> Self {
         match text {
             Some(text) => self.text(name, text),
             None => self,
         }
     }
 
-    /// Adds a text that something shows of itself in letters, digits and signs that JSON leaves as they are.
-    pub(super) fn shown(self, name: &str, shown: impl std::fmt::Display) -> Self {
-        let line = self.name(name).raw("\"");
-        let _written = write!(line.0, "{shown}");
+    /// Adds a word that JSON has as it is.
+    pub(super) fn word(self, name: PartName, word: &'static str) -> Self {
+        self.raw(name.0).raw(word).raw("\"")
+    }
+
+    /// Adds a key that JSON has as it is: see [`is_plain_key`].
+    pub(super) fn plain_key(self, name: PartName, key: &[u8]) -> Self {
+        let line = self.raw(name.0);
+        line.0.extend_from_slice(key);
+        line.raw("\"")
+    }
+
+    /// Adds an address.
+    pub(super) fn address(self, name: PartName, address: SocketAddr) -> Self {
+        let line = self.raw(name.0);
+        let line = match address {
+            // As it shows itself, which takes much longer.
+            SocketAddr::V4(address) => {
+                let [a, b, c, d] = address.ip().octets();
+                let line = line.digits(a).raw(".").digits(b).raw(".").digits(c);
+                line.raw(".").digits(d).raw(":").digits(address.port())
+            }
+            SocketAddr::V6(address) => {
+                let _written = write!(line.0, "{address}");
+                line
+            }
+        };
         line.raw("\"")
     }
 
     /// Adds a number where there is one.
-    pub(super) fn some_number(self, name: &str, number: Option<u64>) -> Self {
+    pub(super) fn some_number(self, name: PartName, number: Option<u64>) -> Self {
         match number {
-            Some(number) => self.name(name).digits(number),
+            Some(number) => self.raw(name.before_value()).digits(number),
             None => self,
         }
     }
@@ -149,20 +201,11 @@ impl AuditLine<'_> {
 }
 
 /// A text as one part of a line, with its comma before it.
-pub(super) fn part(name: &str, text: &str) -> String {
-    let mut part = format!(r#","{name}":"#);
-    part.push_str(&serde_json::to_string(text).unwrap_or_default());
-    part
-}
-
-fn json_text(out: &mut Vec<u8>, text: &str) {
-    if is_plain(text.as_bytes()) {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else {
-        let _encoded = serde_json::to_writer(out, text);
-    }
+pub(super) fn part(name: PartName, text: &str) -> String {
+    let mut part = Vec::new();
+    let _line = AuditLine(&mut part).text(name, text);
+    // Nothing else was written than texts.
+    String::from_utf8(part).unwrap_or_default()
 }
 
 /// Whether JSON has these bytes as they are, if they are UTF-8.
@@ -192,9 +235,14 @@ pub(super) fn key_text(key: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Whether a line has the bytes of a key as they are.
+pub(super) fn is_plain_key(key: &[u8]) -> bool {
+    key.is_ascii() && is_plain(key)
+}
+
 /// The most bytes that a key takes in a line.
 pub(super) fn key_bytes(key: &[u8]) -> usize {
-    if key.is_ascii() && is_plain(key) {
+    if is_plain_key(key) {
         key.len()
     } else {
         // A control character takes `\u0000`, which is the longest.
@@ -216,14 +264,15 @@ mod tests {
     #[test]
     fn a_line_is_one_json_object_whatever_is_in_it() {
         let hard = "a\"b\\c\nd\u{0}e\u{2028}";
-        let mut buffer = LineBuffer::default();
-        let line = buffer.line("write", ("5f", 7));
-        line.parts(&part("identity", hard))
-            .text("key", hard)
-            .text("plain", "ä/1")
-            .shown("address", "[::1]:80")
-            .some_text("rule", None)
-            .some_number("index", Some(u64::MAX))
+        let mut buffer = LineBuffer::new("5f");
+        let line = buffer.line("write", 7);
+        line.parts(&part(PartName::IDENTITY, hard))
+            .text(PartName::KEY, hard)
+            .text(PartName::WHY, "ä/1")
+            .word(PartName::VERB, "cas")
+            .plain_key(PartName::PREFIX, b"a b/")
+            .some_text(PartName::RULE, None)
+            .some_number(PartName::INDEX, Some(u64::MAX))
             .end();
         let found = parsed(&buffer);
         assert_eq!(
@@ -231,8 +280,8 @@ mod tests {
             (&hard.into(), &hard.into())
         );
         assert_eq!(
-            (&found["plain"], &found["address"]),
-            (&"ä/1".into(), &"[::1]:80".into())
+            (&found["why"], &found["verb"], &found["prefix"]),
+            (&"ä/1".into(), &"cas".into(), &"a b/".into())
         );
         assert_eq!(found["id"], "5f-7");
         assert_eq!(found["index"], u64::MAX);
@@ -241,6 +290,35 @@ mod tests {
         let same: jiff::Timestamp = time.parse().unwrap();
         assert_eq!((format!("{same:.3}"), time.len()), (time.to_owned(), 24));
         assert_eq!(buffer.lines(), 1);
+    }
+
+    #[test]
+    fn addresses_are_written_as_they_show_themselves() {
+        for address in [
+            "0.0.0.0:0",
+            "10.99.100.255:65535",
+            "[::1]:80",
+            "[fd00::1%3]:2379",
+            "[::ffff:10.0.0.1]:1",
+        ] {
+            let address: SocketAddr = address.parse().unwrap();
+            let mut buffer = LineBuffer::default();
+            buffer
+                .line("read", 1)
+                .address(PartName::ADDRESS, address)
+                .end();
+            assert_eq!(parsed(&buffer)["address"], address.to_string());
+        }
+    }
+
+    #[test]
+    fn a_plain_key_is_what_a_line_has_anyhow() {
+        for byte in 0..=u8::MAX {
+            let key = [b'a', byte];
+            let out = part(PartName::KEY, &key_text(&key));
+            let is_as_it_is = out.as_bytes() == [br#","key":"a"#, &[byte, b'"'][..]].concat();
+            assert_eq!(is_plain_key(&key), is_as_it_is, "{byte}");
+        }
     }
 
     #[test]
@@ -265,9 +343,8 @@ mod tests {
             b"\\\\\"\\",
             "ä\u{2028}".as_bytes(),
         ] {
-            let mut out = Vec::new();
-            json_text(&mut out, &key_text(key));
-            let promised = key_bytes(key) + 2;
+            let out = part(PartName::KEY, &key_text(key));
+            let promised = key_bytes(key) + r#","key":"""#.len();
             assert!(out.len() <= promised, "{}", key.escape_ascii());
         }
         assert_eq!(key_bytes(b"plain/key"), 9);

@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use super::change::ChangeLines;
 use super::file::{AuditDestination, AuditFile};
-use super::line::{AuditLine, LineBuffer, key_text};
+use super::line::{AuditLine, LineBuffer, PartName, key_text};
 use super::metrics::AuditMetrics;
 use super::queue::{AuditQueue, CAPACITY};
 use super::who::{AuditedCaller, AuditedClient, GATEWAY, IdentityLookup, NoPolicyLookup};
 use super::writer::{AuditWriter, now};
+use crate::guard::client_rights::ClientRights;
 use crate::model::{Caller, ClientCertificate, Credentials, Verb, Write};
 use crate::space::{Audit, AuditEvent, AuditedChange, Denied, Draft};
 
@@ -37,8 +38,7 @@ pub struct AuditLog {
     lookup: OnceLock<Weak<dyn IdentityLookup>>,
     without_policy: NoPolicyLookup,
     wants_reads: bool,
-    /// Begins the number of each request: no two gateways, and no two runs of one, have the same but by chance.
-    gateway: Arc<str>,
+    /// The number of the last request.
     last: AtomicU64,
     refused: Mutex<Option<Instant>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -67,21 +67,21 @@ impl AuditLog {
         };
         let file = AuditFile::open(destination);
         let file = file.map_err(|error| AuditLogError(format!("{named}: {error}")))?;
-        let queue = Arc::new(AuditQueue::new(CAPACITY));
+        let gateway = Uuid::new_v4().simple().to_string();
+        let gateway = gateway.get(..12).unwrap_or_default();
+        let queue = Arc::new(AuditQueue::new(CAPACITY, gateway));
         let metrics = AuditMetrics::register(registry);
         let writer = AuditWriter::new(file, Arc::clone(&queue), metrics.clone());
         let writer = thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| AuditLogError(error.to_string()))?;
-        let gateway = Uuid::new_v4().simple().to_string();
         Ok(Self {
             queue,
             metrics,
             lookup: OnceLock::new(),
             without_policy: NoPolicyLookup::default(),
             wants_reads,
-            gateway: gateway.get(..12).unwrap_or_default().into(),
             last: AtomicU64::new(0),
             refused: Mutex::new(None),
             writer: Mutex::new(Some(writer)),
@@ -108,7 +108,7 @@ impl AuditLog {
     /// Records that a client of a face proved who it is by its certificate.
     pub fn record_certificate(
         &self,
-        face: &str,
+        face: &'static str,
         peer: SocketAddr,
         certificate: &Arc<ClientCertificate>,
     ) {
@@ -125,9 +125,9 @@ impl AuditLog {
         self.push("login", |line| {
             client
                 .record(line, (peer, face))
-                .text("how", "certificate")
-                .text("decision", decision)
-                .some_text("why", refused.as_deref())
+                .text(PartName::HOW, "certificate")
+                .text(PartName::DECISION, decision)
+                .some_text(PartName::WHY, refused.as_deref())
         });
     }
 
@@ -136,7 +136,7 @@ impl AuditLog {
     /// `left_out` is how many such lines were left out before this one.
     pub fn record_handshake(
         &self,
-        face: &str,
+        face: &'static str,
         peer: SocketAddr,
         (why, left_out): (&str, Option<u64>),
     ) {
@@ -144,9 +144,9 @@ impl AuditLog {
         self.push("refusal", |line| {
             client
                 .record(line, (peer, face))
-                .text("decision", "refused")
-                .text("why", why)
-                .some_number("left_out", left_out)
+                .text(PartName::DECISION, "refused")
+                .text(PartName::WHY, why)
+                .some_number(PartName::LEFT_OUT, left_out)
         });
     }
 
@@ -162,17 +162,17 @@ impl AuditLog {
     }
 
     /// Records what became of a file that has something in force.
-    fn record_file(&self, event: &str, digest: Option<&str>, refused: Option<&str>) {
+    fn record_file(&self, event: &'static str, digest: Option<&str>, refused: Option<&str>) {
         let decision = if refused.is_none() {
             "allowed"
         } else {
             "refused"
         };
         self.push(event, |line| {
-            line.text("identity", GATEWAY)
-                .text("decision", decision)
-                .some_text("sha256", digest)
-                .some_text("why", refused)
+            line.text(PartName::IDENTITY, GATEWAY)
+                .text(PartName::DECISION, decision)
+                .some_text(PartName::SHA256, digest)
+                .some_text(PartName::WHY, refused)
         });
     }
 
@@ -193,10 +193,10 @@ impl AuditLog {
         let left_out = Some(left_out).filter(|count| *count > 0);
         self.push("login", |line| {
             who.record(line)
-                .text("how", how)
-                .text("decision", decision)
-                .text("why", &why)
-                .some_number("left_out", left_out)
+                .text(PartName::HOW, how)
+                .text(PartName::DECISION, decision)
+                .text(PartName::WHY, &why)
+                .some_number(PartName::LEFT_OUT, left_out)
         });
     }
 
@@ -205,8 +205,8 @@ impl AuditLog {
     }
 
     /// Puts in a line that no change depends on.
-    fn push(&self, event: &str, fill: impl FnOnce(AuditLine<'_>) -> AuditLine<'_>) {
-        let number = (&*self.gateway, self.next_number());
+    fn push(&self, event: &'static str, fill: impl FnOnce(AuditLine<'_>) -> AuditLine<'_>) {
+        let number = self.next_number();
         let write = |buffer: &mut LineBuffer| fill(buffer.line(event, number)).end();
         // The writer counts what is lost.
         let _has_room = self.queue.push(write);
@@ -217,6 +217,16 @@ impl AuditLog {
         match lookup {
             Some(lookup) => lookup.identify(credentials, peer.ip()),
             None => self.without_policy.identify(credentials, peer.ip()),
+        }
+    }
+
+    /// Who asks for the change of a draft.
+    fn author(&self, caller: &Caller, draft: &Draft<'_>) -> AuditedCaller {
+        match (caller, ClientRights::of_draft(draft)) {
+            (Caller::Client { face, peer, .. }, Some(rights)) => {
+                AuditedCaller::Client(Arc::clone(&rights.client), *peer, face.as_str())
+            }
+            (Caller::Client { .. } | Caller::Operator | Caller::System, _) => self.who(caller),
         }
     }
 
@@ -247,7 +257,8 @@ impl AuditLog {
 
 fn session<'a>(line: AuditLine<'a>, session: Option<&str>) -> AuditLine<'a> {
     let verb = session.map(|_| Verb::Session.name());
-    line.some_text("verb", verb).some_text("session", session)
+    line.some_text(PartName::VERB, verb)
+        .some_text(PartName::SESSION, session)
 }
 
 impl Audit for AuditLog {
@@ -261,8 +272,8 @@ impl Audit for AuditLog {
             Caller::Client { .. } => false,
             Caller::Operator | Caller::System => true,
         };
-        let number = (&self.gateway, self.next_number());
-        let who = self.who(caller);
+        let number = self.next_number();
+        let who = self.author(caller, draft);
         let Some(mut lines) = ChangeLines::new(&self.queue, number, who, (draft, writes), is_own)
         else {
             return Ok(None);
@@ -283,10 +294,10 @@ impl Audit for AuditLog {
         match *event {
             AuditEvent::Read { verb, key, index } => self.push("read", |line| {
                 who.record(line)
-                    .text("verb", verb.name())
-                    .some_text("key", key.map(key_text).as_deref())
-                    .text("decision", "allowed")
-                    .some_number("index", Some(index))
+                    .text(PartName::VERB, verb.name())
+                    .some_text(PartName::KEY, key.map(key_text).as_deref())
+                    .text(PartName::DECISION, "allowed")
+                    .some_number(PartName::INDEX, Some(index))
             }),
             AuditEvent::Refused {
                 verb,
@@ -296,27 +307,35 @@ impl Audit for AuditLog {
                 why,
                 would,
             } => self.push("refusal", |line| {
-                let named = if is_prefix { "prefix" } else { "key" };
+                let named = if is_prefix {
+                    PartName::PREFIX
+                } else {
+                    PartName::KEY
+                };
                 who.record(line)
-                    .some_text("verb", verb.map(Verb::name))
+                    .some_text(PartName::VERB, verb.map(Verb::name))
                     .some_text(named, key.map(key_text).as_deref())
-                    .text("decision", if would { "would-refuse" } else { "refused" })
-                    .some_text("rule", rule)
-                    .text("why", why)
+                    .text(
+                        PartName::DECISION,
+                        if would { "would-refuse" } else { "refused" },
+                    )
+                    .some_text(PartName::RULE, rule)
+                    .text(PartName::WHY, why)
             }),
             AuditEvent::Login { how, session: name } => self.push("login", |line| {
-                let line = who.record(line).text("how", how);
-                session(line, name).text("decision", "allowed")
+                let line = who.record(line).text(PartName::HOW, how);
+                session(line, name).text(PartName::DECISION, "allowed")
             }),
             // As a certificate: a good one may name nobody.
             AuditEvent::Secret { how } => self.push("login", |line| {
                 let refused = who.refused();
                 let decision = refused.map_or("allowed", |_| "refused");
-                let line = who.record(line).text("how", how);
-                line.text("decision", decision).some_text("why", refused)
+                let line = who.record(line).text(PartName::HOW, how);
+                line.text(PartName::DECISION, decision)
+                    .some_text(PartName::WHY, refused)
             }),
             AuditEvent::SessionEnd { session: name, why } => self.push("session-end", |line| {
-                session(who.record(line), Some(name)).text("why", why)
+                session(who.record(line), Some(name)).text(PartName::WHY, why)
             }),
         }
     }

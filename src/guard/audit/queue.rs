@@ -59,10 +59,14 @@ pub(super) struct TakenLines {
 pub(super) struct NoRoom;
 
 impl AuditQueue {
-    /// A queue of so many bytes.
-    pub(super) fn new(capacity: usize) -> Self {
+    /// A queue of so many bytes, of the gateway whose requests' numbers begin so.
+    pub(super) fn new(capacity: usize, gateway: &str) -> Self {
+        let state = QueueState {
+            waiting: LineBuffer::new(gateway),
+            ..QueueState::default()
+        };
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             filled: Condvar::new(),
             capacity,
             held: AtomicUsize::new(0),
@@ -95,9 +99,13 @@ impl AuditQueue {
         let mut state = self.state.lock();
         let before = state.waiting.len();
         write(&mut state.waiting);
-        self.held
-            .fetch_add(state.waiting.len() - before, Ordering::AcqRel);
-        self.release(reserved);
+        let bytes = state.waiting.len() - before;
+        // As a rule more was promised than is needed.
+        if bytes <= reserved {
+            self.release(reserved - bytes);
+        } else {
+            self.held.fetch_add(bytes - reserved, Ordering::AcqRel);
+        }
         self.wake(&mut state);
     }
 
@@ -198,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_was_promised_has_room_although_the_queue_is_full() {
-        let queue = AuditQueue::new(100);
+        let queue = AuditQueue::new(100, "5f");
         assert!(queue.push(lines(1, 40)));
         queue.reserve(50).unwrap();
         assert!(!queue.push(lines(1, 5)));
@@ -216,7 +224,7 @@ mod tests {
 
     #[test]
     fn lines_of_refusals_leave_half_of_the_room_to_changes() {
-        let queue = AuditQueue::new(100);
+        let queue = AuditQueue::new(100, "5f");
         let taken = (0..100).filter(|_| queue.push(lines(1, 8))).count();
         assert_eq!(taken, 6);
         assert_eq!(queue.reserve(50), Ok(()));
@@ -224,7 +232,7 @@ mod tests {
 
     #[test]
     fn nothing_is_promised_while_the_file_cannot_be_written() {
-        let queue = AuditQueue::new(100);
+        let queue = AuditQueue::new(100, "5f");
         queue.set_failing(true);
         assert_eq!(queue.reserve(1), Err(NoRoom));
         assert!(queue.refuses_changes());
@@ -237,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_gives_what_it_holds_and_takes_no_more() {
-        let queue = AuditQueue::new(100);
+        let queue = AuditQueue::new(100, "5f");
         assert!(queue.push(lines(1, 2)));
         queue.close();
         let taken = queue.take(Duration::MAX, Vec::new());

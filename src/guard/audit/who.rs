@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::line::{self, AuditLine};
+use super::line::{self, AuditLine, PartName};
 use crate::guard::known_clients::KnownClients;
 use crate::guard::policy::{Identity, Variables, VouchedFor};
 use crate::model::{ClientCertificate, Credentials, Principal};
@@ -33,11 +33,11 @@ impl AuditedClient {
     pub(super) fn record<'a>(
         &self,
         line: AuditLine<'a>,
-        (peer, face): (SocketAddr, &str),
+        (peer, face): (SocketAddr, &'static str),
     ) -> AuditLine<'a> {
         line.parts(&self.parts)
-            .shown("address", peer)
-            .text("face", face)
+            .address(PartName::ADDRESS, peer)
+            .word(PartName::FACE, face)
     }
 }
 
@@ -74,7 +74,7 @@ impl AuditedCaller {
     pub(super) fn record<'a>(&self, line: AuditLine<'a>) -> AuditLine<'a> {
         match self {
             Self::Client(client, peer, face) => client.record(line, (*peer, face)),
-            Self::Gateway => line.text("identity", GATEWAY),
+            Self::Gateway => line.word(PartName::IDENTITY, GATEWAY),
         }
     }
 }
@@ -135,8 +135,8 @@ fn proof(certificate: &ClientCertificate) -> String {
 }
 
 fn parts(identity: &Identity) -> String {
-    let mut parts = line::part("identity", &identity.principal.to_string());
-    parts.push_str(&line::part("proof", &identity.proof));
+    let mut parts = line::part(PartName::IDENTITY, &identity.principal.to_string());
+    parts.push_str(&line::part(PartName::PROOF, &identity.proof));
     let variables: serde_json::Map<_, _> = identity
         .variables
         .pairs()

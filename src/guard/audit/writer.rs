@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::file::AuditFile;
-use super::line::LineBuffer;
+use super::line::{LineBuffer, PartName};
 use super::metrics::AuditMetrics;
 use super::queue::{AuditQueue, TakenLines};
 
@@ -151,8 +151,8 @@ impl AuditWriter {
 /// The same behind a line that says that others were lost.
 fn behind_lost(mut taken: TakenLines) -> TakenLines {
     let mut first = LineBuffer::default();
-    let line = first.line("lost", ("", 0));
-    line.some_number("lines", Some(taken.lost)).end();
+    let line = first.line("lost", 0);
+    line.some_number(PartName::LINES, Some(taken.lost)).end();
     let (mut lines, count) = first.take(Vec::new());
     lines.append(&mut taken.lines);
     TakenLines {
