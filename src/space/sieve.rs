@@ -15,9 +15,10 @@ pub trait EntrySieve: Send + Sync + Debug {
     /// A keyspace is opened: nothing is kept back yet.
     fn begin(&self);
 
-    /// The keys of the entries that are to be looked at when the entry of this one has changed: itself, and those on which this
-    /// change decides. None where no entry of the key is ever kept back.
-    fn concerned(&self, key: &Key, before: Option<&Entry>, now: Option<&Entry>) -> Vec<Key>;
+    /// When the entry of this key has changed, it is to be looked at, and with it the entries on which this change decides: the keys
+    /// of those. `None` where no entry of the key is ever kept back.
+    fn concerned(&self, key: &Key, before: Option<&Entry>, now: Option<&Entry>)
+    -> Option<Vec<Key>>;
 
     /// Whether the entry of a key, if there is one, is kept from clients. `beside` shows the other entries.
     fn holds_back(

@@ -133,25 +133,26 @@ impl EntrySieve for RecordSieve {
         self.metrics.quarantined(0);
     }
 
-    fn concerned(&self, key: &Key, before: Option<&Entry>, now: Option<&Entry>) -> Vec<Key> {
+    fn concerned(
+        &self,
+        key: &Key,
+        before: Option<&Entry>,
+        now: Option<&Entry>,
+    ) -> Option<Vec<Key>> {
         if key.realm() == Realm::System {
-            return Vec::new();
+            return None;
         }
-        match RecordPlace::of(key.as_bytes()) {
-            None => Vec::new(),
-            Some(place) => {
-                let mut keys = vec![key.clone()];
-                // What is counted decides nothing: a network is not decoded for each of its containers.
-                let is_count = |entry: &Entry| place.check(entry.value()).is_ok();
-                if let RecordKind::EndpointCount(id) = place.kind
-                    && before.map(is_count) != now.map(is_count)
-                {
-                    let network = place.sibling(&RecordKind::Network(id));
-                    keys.extend(network.map(Key::user));
-                }
-                keys
-            }
+        let place = RecordPlace::of(key.as_bytes())?;
+        // What is counted decides nothing: a network is not decoded for each of its containers.
+        let is_count = |entry: &Entry| place.check(entry.value()).is_ok();
+        let RecordKind::EndpointCount(id) = place.kind else {
+            return Some(Vec::new());
+        };
+        if before.map(is_count) == now.map(is_count) {
+            return Some(Vec::new());
         }
+        let network = place.sibling(&RecordKind::Network(id));
+        Some(network.map(Key::user).into())
     }
 
     fn holds_back(

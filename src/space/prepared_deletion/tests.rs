@@ -21,12 +21,9 @@ impl Sieve {
 impl EntrySieve for Sieve {
     fn begin(&self) {}
 
-    fn concerned(&self, key: &Key, _: Option<&Entry>, _: Option<&Entry>) -> Vec<Key> {
-        let mut concerned = vec![key.clone()];
-        if *key == Key::user("b") {
-            concerned.push(Key::user("a"));
-        }
-        concerned
+    fn concerned(&self, key: &Key, _: Option<&Entry>, _: Option<&Entry>) -> Option<Vec<Key>> {
+        let others = (*key == Key::user("b")).then(|| Key::user("a"));
+        Some(others.into_iter().collect())
     }
 
     fn holds_back(

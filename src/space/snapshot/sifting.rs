@@ -20,27 +20,30 @@ impl Snapshot {
             return;
         };
         let now = self.entries.get(key).map(Arc::as_ref);
-        for key in sieve.concerned(key, before, now) {
-            let entry = self.entries.get(&key).map(Arc::as_ref);
+        let Some(others) = sieve.concerned(key, before, now) else {
+            return;
+        };
+        for key in std::iter::once(key).chain(&others) {
+            let entry = self.entries.get(key).map(Arc::as_ref);
             let beside = |key: &Key| self.entries.get(key).cloned();
             let holds_back = match &mut self.unnoted {
-                None => sieve.holds_back(&key, entry, &beside),
+                None => sieve.holds_back(key, entry, &beside),
                 Some(unnoted) => {
-                    let foreseen = sieve.foresee(&key, entry, &beside);
+                    let foreseen = sieve.foresee(key, entry, &beside);
                     if foreseen.is_news {
                         unnoted.insert(key.clone());
                     } else {
-                        unnoted.remove(&key);
+                        unnoted.remove(key);
                     }
                     foreseen.holds_back
                 }
             };
             // A set that is not changed is not copied.
-            if holds_back != self.held_back.contains(&key) {
+            if holds_back != self.held_back.contains(key) {
                 if holds_back {
-                    self.held_back.insert(key);
+                    self.held_back.insert(key.clone());
                 } else {
-                    self.held_back.remove(&key);
+                    self.held_back.remove(key);
                 }
             }
         }
