@@ -14,8 +14,8 @@
 )]
 
 #[path = "../hot_paths/gateway.rs"]
-#[expect(dead_code, reason = "`cargo bench` has more requests than this")]
 mod gateway;
+mod records;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use kubekv::wire::zookeeper::{JuteReader, JuteRecord, JuteWriter, SetDataRequest
 use tokio::runtime::{Builder, Runtime};
 
 use crate::gateway::Gateway;
+use crate::records::{Layers, RecordGateway};
 
 /// The networks of a list.
 const NETWORKS: usize = 100;
@@ -44,7 +45,7 @@ const CONSUL_KEY: &str = "/v1/kv/one/key";
 /// A path: its name, and what runs it so many times.
 type HotPath = (&'static str, fn(&Runtime, usize));
 
-const PATHS: [HotPath; 13] = [
+const PATHS: [HotPath; 17] = [
     ("zookeeper-record", |_, count| records(count)),
     ("consul-get", |runtime, count| {
         request(runtime, count, &Method::GET, CONSUL_KEY, "");
@@ -83,6 +84,18 @@ const PATHS: [HotPath; 13] = [
         let directory = tempfile::tempdir().unwrap();
         let options = EmbeddedOptions::new(directory.path(), Arc::new(|why| panic!("{why}")));
         commits(runtime, count, Arc::new(EmbeddedStore::new(options)));
+    }),
+    ("record-bare", |runtime, count| {
+        changed_records(runtime, count, Layers::None);
+    }),
+    ("record-policy", |runtime, count| {
+        changed_records(runtime, count, Layers::Policy);
+    }),
+    ("record-audit", |runtime, count| {
+        changed_records(runtime, count, Layers::Audit);
+    }),
+    ("record-guard", |runtime, count| {
+        changed_records(runtime, count, Layers::Guard);
     }),
 ];
 
@@ -180,5 +193,15 @@ fn commits(runtime: &Runtime, count: usize, store: Arc<dyn Store>) {
             gateway.put("one/key", "news").await;
         }
         gateway.space.close().await;
+    });
+}
+
+/// Changes of one of Docker's records through some of the layers of security.
+fn changed_records(runtime: &Runtime, count: usize, layers: Layers) {
+    runtime.block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let gateway = RecordGateway::open(directory.path(), layers).await;
+        gateway.change(count).await;
+        gateway.close().await;
     });
 }
