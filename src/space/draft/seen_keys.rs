@@ -15,14 +15,13 @@ pub(super) struct SeenKeys(RefCell<[Option<Key>; 2]>);
 impl SeenKeys {
     /// Whether the caller may see a key, which is asked for unless it was one of the last.
     pub(super) fn sees(&self, key: &Key, ask: impl FnOnce() -> bool) -> bool {
-        let mut keys = self.0.borrow_mut();
-        if keys.iter().flatten().any(|seen| seen == key) {
+        if self.0.borrow().iter().flatten().any(|seen| seen == key) {
             return true;
         }
         let is_seen = ask();
         if is_seen {
-            let [last, _] = std::mem::take(&mut *keys);
-            *keys = [Some(key.clone()), last];
+            let [last, _] = self.0.take();
+            self.0.replace([Some(key.clone()), last]);
         }
         is_seen
     }
