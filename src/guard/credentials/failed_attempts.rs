@@ -163,7 +163,7 @@ mod tests {
         for number in 0..16_384_u32 {
             attempts.count(flow(number.to_be_bytes()));
         }
-        tokio::time::advance(FORGOTTEN - LOOK / 2).await;
+        tokio::time::advance(Duration::from_millis(59_500)).await;
         assert!(!has_room(1));
         tokio::time::advance(LOOK / 2).await;
         assert!(!has_room(2), "it looked again at once");
