@@ -11,7 +11,7 @@ use crate::zookeeper_server::ServerProgram;
 struct ZooKeeperClient {
     name: &'static str,
     real: &'static [&'static str],
-    /// A test of its own that fails now and then with any server, and what it says then.
+    /// A test of its own that does not wait for what it needs, and what it says where it was too early.
     race: Option<(&'static str, &'static str)>,
 }
 
@@ -90,19 +90,17 @@ const KAZOO: ZooKeeperClient = ZooKeeperClient::new("kazoo");
 const CURATOR: ZooKeeperClient = ZooKeeperClient::new("curator");
 /// It wants of `multi` what ZooKeeper answers since 3.9.
 const RUST: ZooKeeperClient = ZooKeeperClient {
-    name: "zookeeper-client",
     real: &["3.9"],
-    race: None,
+    ..ZooKeeperClient::new("zookeeper-client")
 };
 /// It reads the version's date only in the form of ZooKeeper before 3.7, so that its tests do not start on later ones.
 const GO: ZooKeeperClient = ZooKeeperClient {
-    name: "go-zookeeper",
     real: &["3.6"],
-    race: None,
+    ..ZooKeeperClient::new("go-zookeeper")
 };
 
-/// Those of its tests that want three servers. One stops the server that it is connected to, and sends a request at once: a client
-/// that has not seen the end of the connection yet sends it there, and fails.
+/// Those of its tests that want three servers. One stops the server that it is connected to, and sends a request at once, without
+/// waiting for a new connection: what is sent on one that ends fails with it, and the client does not send it again.
 const GO_WITH_THREE: ZooKeeperClient = ZooKeeperClient {
     name: "go-zookeeper-three",
     real: &["3.6"],

@@ -406,7 +406,9 @@ mod tests {
 
     #[test]
     fn a_connection_that_waits_for_a_change_has_it_once() {
-        let bytes = future_bytes::of_5(serve);
+        let bytes = future_bytes::of(|(shared, server, arrival, router, stopping)| {
+            serve(shared, server, arrival, router, stopping)
+        });
         assert!(bytes <= 4_608, "{bytes}");
     }
 }
